@@ -1,0 +1,163 @@
+"""Every setting that comes from the environment or `.env`, read in this one place.
+
+A malformed value stops the start with the variable's name and what it takes. `.env.example` lists the same
+variables with the same defaults; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import zoneinfo
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def text(value: str) -> str:
+    return value.strip()
+
+
+def boolean(value: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    if value.strip().lower() not in words:
+        raise ValueError("takes True or False")
+    return words[value.strip().lower()]
+
+
+def port(value: str) -> int:
+    if not value.strip().isdecimal() or not 0 < int(value) < 65536:
+        raise ValueError("takes a port number, 1 to 65535")
+    return int(value)
+
+
+def positive_integer(value: str) -> int:
+    if not value.strip().isdecimal() or int(value) == 0:
+        raise ValueError("takes a whole number from 1")
+    return int(value)
+
+
+def site_url(value: str) -> str:
+    url = value.strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise ValueError("takes an address like https://mail.example.com, without a path")
+    return url
+
+
+def redis_url(value: str) -> str:
+    url = value.strip()
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("takes an address like redis://127.0.0.1:6379/0, or nothing")
+    return url
+
+
+def networks(value: str) -> list[str]:
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    for part in parts:
+        ipaddress.ip_network(part)
+    return parts
+
+
+def time_zone(value: str) -> str:
+    if value.strip() not in zoneinfo.available_timezones():
+        raise ValueError("takes a name from the IANA time zone database, like Europe/Berlin")
+    return value.strip()
+
+
+def journal_sync(value: str) -> str:
+    if value.strip() not in ("none", "group"):
+        raise ValueError("takes none (survives a killed process) or group (survives a power cut too)")
+    return value.strip()
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable: how it is read, its default, and its default under the embedded start where that differs."""
+
+    read: Callable[[str], Any]
+    default: str
+    embedded: str | None = None
+
+
+VARIABLES: dict[str, Variable] = {
+    "EMBEDDED": Variable(boolean, "False"),
+    "SECRET_KEY": Variable(text, ""),
+    "DEBUG": Variable(boolean, "False", embedded="True"),
+    "PORT": Variable(port, "8000"),
+    "SITE_URL": Variable(site_url, "http://127.0.0.1:8000"),
+    "TIME_ZONE": Variable(time_zone, "UTC"),
+    "DATA_DIR": Variable(text, "data"),
+    "DB_NAME": Variable(text, ""),
+    "DB_USER": Variable(text, ""),
+    "DB_PASSWORD": Variable(str, ""),
+    "DB_HOST": Variable(text, "127.0.0.1"),
+    "DB_PORT": Variable(port, "5432"),
+    "REDIS_URL": Variable(redis_url, ""),
+    "CACHE_ENABLED": Variable(boolean, "False"),
+    "EMAIL_BACKEND": Variable(text, "django.core.mail.backends.smtp.EmailBackend"),
+    "EMAIL_HOST": Variable(text, "", embedded="127.0.0.1"),
+    "EMAIL_PORT": Variable(port, "587"),
+    "EMAIL_HOST_USER": Variable(text, ""),
+    "EMAIL_HOST_PASSWORD": Variable(str, ""),
+    "EMAIL_USE_TLS": Variable(boolean, "True", embedded="False"),
+    "EMAIL_USE_SSL": Variable(boolean, "False"),
+    "DEFAULT_FROM_EMAIL": Variable(text, "Mailing Service <noreply@localhost>", embedded="Demo <demo@example.com>"),
+    "MAILCATCHER_PORT": Variable(port, "1025"),
+    "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
+    "SEND_CONCURRENCY": Variable(positive_integer, "20"),
+    "JOURNAL_SYNC": Variable(journal_sync, "none"),
+    "TRUSTED_PROXIES": Variable(networks, ""),
+}
+
+
+class Settings:
+    """The values by name: `Settings(os.environ)["DB_PORT"]`. Raises ImproperlyConfigured for a malformed one."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self.embedded: bool = self._read("EMBEDDED", VARIABLES["EMBEDDED"].default)
+
+    def __getitem__(self, name: str) -> Any:
+        variable = VARIABLES[name]
+        embedded_default = variable.embedded if self.embedded else None
+        return self._read(name, variable.default if embedded_default is None else embedded_default)
+
+    def has(self, name: str) -> bool:
+        """Whether the variable was set, rather than left to its default."""
+        return name in self.environment
+
+    def _read(self, name: str, default: str) -> Any:
+        value = self.environment.get(name, default)
+        try:
+            return VARIABLES[name].read(value)
+        except ValueError as error:
+            shown = "" if "PASSWORD" in name or "SECRET" in name or "URL" in name else f" It says {value!r}."
+            raise ImproperlyConfigured(f"{name} {error}.{shown} Mend it in .env or the environment.") from error
+
+
+def load() -> Settings:
+    """What the process's environment says, over what `.env` beside manage.py says (`ENV_FILE` names another)."""
+    environ.Env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+    return Settings(dict(os.environ))
+
+
+def embedded_secret_key(data_dir: Path) -> str:
+    """The secret key of an embedded start: made once, readable by its owner alone."""
+    path = data_dir / "secret_key"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(50))
+    return path.read_text().strip()

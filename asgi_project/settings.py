@@ -1,0 +1,191 @@
+"""Django's settings. Every value of the environment comes from `env.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from asgi_project.env import BASE_DIR, embedded_secret_key, load
+
+env = load()
+
+EMBEDDED: bool = env.embedded
+DEBUG: bool = env["DEBUG"]
+DATA_DIR = BASE_DIR / env["DATA_DIR"]
+SECRET_KEY: str = env["SECRET_KEY"] or (embedded_secret_key(DATA_DIR) if EMBEDDED else "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is empty. Make one with `python -c 'import secrets; print(secrets.token_urlsafe(50))'` "
+        "and write it into .env."
+    )
+
+SITE_URL: str = f"http://127.0.0.1:{env['PORT']}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]
+LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = sorted({urlsplit(SITE_URL).hostname or "", *(LOOPBACK_NAMES if EMBEDDED or DEBUG else [])})
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+TRUSTED_PROXIES: list[str] = env["TRUSTED_PROXIES"]
+
+INSTALLED_APPS = [
+    "servestatic.runserver_nostatic",
+    "core",
+    "mailer",
+    "realtime",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "django_htmx",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "asgi_project.urls"
+ASGI_APPLICATION = "asgi_project.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES: dict[str, dict[str, Any]]
+if env["DB_NAME"]:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": env["DB_NAME"],
+            "USER": env["DB_USER"],
+            "PASSWORD": env["DB_PASSWORD"],
+            "HOST": env["DB_HOST"],
+            "PORT": env["DB_PORT"],
+            # Under ASGI each request has its own thread: persistent connections would pile up, so they are pooled.
+            "CONN_MAX_AGE": 0,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {"pool": {"min_size": 2, "max_size": 20, "timeout": 10}},
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "mailing.sqlite3",
+            "OPTIONS": {
+                # Writers queue from the start of their transaction; otherwise a read that turns into a write fails.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                # FULL: what the ledger committed survives a power cut.
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-20000;",
+            },
+            # A file, so that a test's server process can share it.
+            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+        }
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL: str = env["REDIS_URL"]
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+CACHE_ENABLED: bool = env["CACHE_ENABLED"]
+
+AUTH_USER_MODEL = "core.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # the email is unique by a constraint on lower(email), which the check can't see
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+
+EMAIL_BACKEND: str = env["EMAIL_BACKEND"]
+EMAIL_HOST: str = env["EMAIL_HOST"]
+EMAIL_PORT: int = env["MAILCATCHER_PORT"] if EMBEDDED and not env.has("EMAIL_PORT") else env["EMAIL_PORT"]
+EMAIL_HOST_USER: str = env["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD: str = env["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS: bool = env["EMAIL_USE_TLS"]
+EMAIL_USE_SSL: bool = env["EMAIL_USE_SSL"]
+if EMAIL_USE_SSL and EMAIL_USE_TLS and not env.has("EMAIL_USE_TLS"):
+    EMAIL_USE_TLS = False
+if EMAIL_USE_SSL and EMAIL_USE_TLS:
+    raise ImproperlyConfigured("EMAIL_USE_TLS and EMAIL_USE_SSL are both True: choose one of them in .env.")
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL: str = env["DEFAULT_FROM_EMAIL"]
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+MAILCATCHER_PORT: int = env["MAILCATCHER_PORT"]
+EMBEDDED_SENDER: bool = env["EMBEDDED_SENDER"]
+SEND_CONCURRENCY: int = env["SEND_CONCURRENCY"]
+JOURNAL_SYNC: str = env["JOURNAL_SYNC"]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE: str = env["TIME_ZONE"]
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+SERVESTATIC_USE_FINDERS = DEBUG
+SERVESTATIC_AUTOREFRESH = DEBUG
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # a pasted CSV
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+X_FRAME_OPTIONS = "SAMEORIGIN"  # the mail catcher shows a mail in a sandboxed frame of ours
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "mailer": {"handlers": ["console"], "level": "INFO"},
+        "realtime": {"handlers": ["console"], "level": "INFO"},
+    },
+}

@@ -1,0 +1,33 @@
+"""The one clock for windows and leases: the database's, so that many machines agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+_shift = timedelta(0)
+
+
+def db_now() -> datetime:
+    """The database's time now, aware, in UTC. PostgreSQL's `now()` would stand still inside a transaction."""
+    if connection.vendor != "postgresql":
+        return timezone.now() + _shift  # SQLite has no clock but this machine's
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now + _shift
+
+
+@contextmanager
+def shifted(by: timedelta) -> Iterator[None]:
+    """Move this process's view of the database's time, for tests."""
+    global _shift
+    before, _shift = _shift, _shift + by
+    try:
+        yield
+    finally:
+        _shift = before

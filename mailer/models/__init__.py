@@ -1,0 +1,17 @@
+from mailer.models.audit import AuditEntry
+from mailer.models.deliveries import Attempt, Delivery, Worker
+from mailer.models.mailings import Mailing, MailingContent, MailingCount
+from mailer.models.messages import Message
+from mailer.models.recipients import Recipient
+
+__all__ = [
+    "Attempt",
+    "AuditEntry",
+    "Delivery",
+    "Mailing",
+    "MailingContent",
+    "MailingCount",
+    "Message",
+    "Recipient",
+    "Worker",
+]

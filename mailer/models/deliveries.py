@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from mailer.models.mailings import Mailing
+from mailer.models.recipients import Recipient
+
+
+class Worker(models.Model):
+    """A sending process. One small UPDATE every few seconds renews the lease on all that it has claimed."""
+
+    host = models.CharField(max_length=255)
+    boot_id = models.CharField(max_length=64)
+    started_at = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    lease_expires_at = models.DateTimeField(db_index=True)
+    trouble = models.TextField(blank=True, help_text="Why it cannot send at present, in a person's words.")
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return f"{self.host} #{self.pk}"
+
+
+class Delivery(models.Model):
+    """One mailing × one recipient: the unit of work. Composing reads nothing else, so that a retry is the same mail."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        SENDING = "sending", _("Sending")
+        DEFERRED = "deferred", _("Deferred")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+        UNCERTAIN = "uncertain", _("Uncertain")
+        SKIPPED = "skipped", _("Skipped")
+        EXPIRED = "expired", _("Expired")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    OPEN = (State.QUEUED, State.SENDING, State.DEFERRED)
+    WAITING = (State.QUEUED, State.DEFERRED)
+
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="deliveries", db_index=False)
+    recipient = models.ForeignKey(Recipient, models.SET_NULL, null=True, related_name="deliveries")
+    email = models.CharField(_("email"), max_length=254)
+    address_key = models.CharField(max_length=320)
+    full_name = models.CharField(_("full name"), max_length=200, blank=True)
+    merge_data = models.JSONField(default=dict)
+    message_id = models.CharField(max_length=320)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    state_reason = models.CharField(_("reason"), max_length=300, blank=True)
+    attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
+    next_attempt_at = models.DateTimeField(_("next attempt"))
+    worker = models.ForeignKey(Worker, models.PROTECT, null=True, related_name="deliveries", db_index=False)
+    dated_at = models.DateTimeField(
+        null=True, help_text="The mail's Date: set when first claimed, kept by every retry."
+    )
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [models.UniqueConstraint(fields=["mailing", "address_key"], name="delivery_once_per_mailing")]
+        indexes = [
+            models.Index(
+                fields=["mailing", "next_attempt_at", "id"],
+                name="delivery_due",
+                condition=Q(state__in=["queued", "deferred"]),
+            ),
+            models.Index(fields=["worker"], name="delivery_claimed", condition=Q(state="sending")),
+            models.Index(fields=["mailing", "state", "-id"], name="delivery_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} ({self.state})"
+
+
+class Attempt(models.Model):
+    """One SMTP transaction for a delivery. Append-only, but for an uncertain one that late evidence settles once."""
+
+    class Status(models.TextChoices):
+        SUCCESS = "success", _("Success")
+        FAILURE = "failure", _("Failure")
+        UNCERTAIN = "uncertain", _("Uncertain")
+
+    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="attempts", db_index=False)
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="attempts", db_index=False)
+    number = models.PositiveIntegerField(_("number"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices)
+    reply_code = models.PositiveSmallIntegerField(_("reply code"), null=True)
+    enhanced_code = models.CharField(_("enhanced status code"), max_length=12, blank=True)
+    server_response = models.TextField(_("server response"), blank=True)
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), default=timezone.now)
+    evidence = models.CharField(max_length=300, blank=True)
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once_per_number")]
+        indexes = [models.Index(fields=["mailing", "-id"], name="attempt_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} #{self.number}: {self.status}"

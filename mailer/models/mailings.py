@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from mailer.models.messages import Message
+from mailer.models.recipients import Recipient
+
+
+class Mailing(models.Model):
+    """One send: a message, its audience, a window, a status. The status changes in `delivery/schedule.py` alone."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        SCHEDULED = "scheduled", _("Scheduled")
+        SENDING = "sending", _("Sending")
+        PAUSED = "paused", _("Paused")
+        COMPLETED = "completed", _("Completed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="mailings")
+    message = models.ForeignKey(Message, models.PROTECT, related_name="mailings", verbose_name=_("message"))
+    everyone = models.BooleanField(_("everyone"), default=True)
+    recipients = models.ManyToManyField(Recipient, blank=True, related_name="mailings", verbose_name=_("recipients"))
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False)
+    status_reason = models.TextField(_("reason"), blank=True, editable=False)
+    materialised_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("mailing")
+        verbose_name_plural = _("mailings")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="mailing_ends_after_start",
+                violation_error_message=_("The end must come after the start."),
+            )
+        ]
+        indexes = [
+            models.Index(fields=["status", "starts_at"], name="mailing_by_status"),
+            models.Index(fields=["owner", "-id"], name="mailing_by_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message} #{self.pk}"
+
+    def is_active(self, now: datetime) -> bool:
+        """Inside the window, and scheduled or sending."""
+        return self.starts_at <= now < self.ends_at and self.status in (self.Status.SCHEDULED, self.Status.SENDING)
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether its content is frozen and its deliveries exist: from here on its ledger stays."""
+        return self.status not in (self.Status.DRAFT, self.Status.SCHEDULED)
+
+
+class MailingContent(models.Model):
+    """Message, sender and headers as frozen at launch: editing the message never changes a mailing under way."""
+
+    mailing = models.OneToOneField(Mailing, models.PROTECT, related_name="content", primary_key=True)
+    subject = models.CharField(max_length=300)
+    body = models.TextField()
+    from_email = models.CharField(max_length=320)
+    message_id_domain = models.CharField(max_length=255)
+    token = models.CharField(max_length=32, unique=True)
+    frozen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("frozen content")
+        verbose_name_plural = _("frozen contents")
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class MailingCount(models.Model):
+    """How many deliveries of a mailing are in a state, as moved by one worker (0: pages and commands).
+
+    Each worker changes only its own rows, so that workers never wait for one another; a row alone may be negative,
+    the sum over workers is the number.
+    """
+
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="counts")
+    worker = models.PositiveBigIntegerField(default=0)
+    state = models.CharField(max_length=10)
+    n = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailing", "worker", "state"], name="mailing_count_once")]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id} {self.state}: {self.n}"
