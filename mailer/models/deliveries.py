@@ -17,6 +17,7 @@ class Worker(models.Model):
     started_at = models.DateTimeField()
     last_seen = models.DateTimeField()
     lease_expires_at = models.DateTimeField(db_index=True)
+    swept_at = models.DateTimeField(null=True, help_text="When another worker took its claims over: it may not go on.")
     trouble = models.TextField(blank=True, help_text="Why it cannot send at present, in a person's words.")
 
     class Meta:

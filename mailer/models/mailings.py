@@ -31,6 +31,7 @@ class Mailing(models.Model):
     ends_at = models.DateTimeField(_("ends"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False)
     status_reason = models.TextField(_("reason"), blank=True, editable=False)
+    launched_at = models.DateTimeField(_("launched"), null=True, editable=False)
     materialised_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
@@ -58,8 +59,8 @@ class Mailing(models.Model):
 
     @property
     def is_launched(self) -> bool:
-        """Whether its content is frozen and its deliveries exist: from here on its ledger stays."""
-        return self.status not in (self.Status.DRAFT, self.Status.SCHEDULED)
+        """Whether its content is frozen and its deliveries are made: from here on its ledger stays."""
+        return self.launched_at is not None
 
 
 class MailingContent(models.Model):
