@@ -1,0 +1,218 @@
+"""Which mailings are due, and how a mailing's status changes: by a person's act, by its window, by its end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from core.clock import db_now
+from core.models import User
+from mailer.audience import audience
+from mailer.delivery.counts import PAGES, move_counts
+from mailer.delivery.events import publish_on_commit
+from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
+from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
+
+Status = Mailing.Status
+State = Delivery.State
+
+
+class TransitionRefused(Exception):
+    """A change of status that the mailing's state or window does not allow; its text is for the person who asked."""
+
+
+@dataclass(frozen=True)
+class Transition:
+    sources: frozenset[str]
+    target: str
+
+
+TRANSITIONS: dict[str, Transition] = {
+    "schedule": Transition(frozenset({Status.DRAFT}), Status.SCHEDULED),
+    "unschedule": Transition(frozenset({Status.SCHEDULED}), Status.DRAFT),
+    "start": Transition(frozenset({Status.DRAFT, Status.SCHEDULED}), Status.SENDING),
+    "pause": Transition(frozenset({Status.SENDING}), Status.PAUSED),
+    "resume": Transition(frozenset({Status.PAUSED}), Status.SENDING),
+    "cancel": Transition(frozenset({Status.SCHEDULED, Status.SENDING, Status.PAUSED}), Status.CANCELLED),
+    "complete": Transition(frozenset({Status.SENDING, Status.PAUSED}), Status.COMPLETED),
+}
+PERSONS_ACTIONS = ("schedule", "unschedule", "start", "pause", "resume", "cancel")
+
+
+def available_actions(mailing: Mailing) -> list[str]:
+    """What a person may do to the mailing's status now."""
+    return [action for action in PERSONS_ACTIONS if mailing.status in TRANSITIONS[action].sources]
+
+
+def change_status(
+    mailing_id: int, action: str, actor: User | None, *, reason: str = "", ends_at: datetime | None = None
+) -> Mailing:
+    """Change the mailing's status by a named transition, with its effects and its audit entry, in one transaction.
+
+    `ends_at` is the new end that *start* needs after the window. Raises TransitionRefused, Mailing.DoesNotExist.
+    """
+    with transaction.atomic():
+        mailing = locked(mailing_id)
+        transition = TRANSITIONS[action]
+        if mailing.status not in transition.sources:
+            raise TransitionRefused(
+                _("This mailing is %(status)s: that is not possible now.")
+                % {"status": mailing.get_status_display().lower()}
+            )
+        EFFECTS.get(action, _no_effect)(mailing, db_now(), ends_at)
+        _set_status(mailing, transition.target, action, actor, reason)
+    return mailing
+
+
+def locked(mailing_id: int) -> Mailing:
+    """The mailing with its row locked until the transaction ends."""
+    return Mailing.objects.select_for_update(of=("self",)).get(pk=mailing_id)
+
+
+def _set_status(mailing: Mailing, status: str, action: str, actor: User | None, reason: str) -> None:
+    AuditEntry.objects.create(
+        actor=actor, action=action, mailing=mailing, before=mailing.status, after=status, reason=reason
+    )
+    mailing.status, mailing.status_reason = status, reason
+    mailing.save()
+    publish_on_commit(mailing.pk)
+
+
+# What a transition does besides changing the word.
+
+
+def _no_effect(_mailing: Mailing, _now: datetime, _ends_at: datetime | None) -> None:
+    return
+
+
+def _check_before_scheduling(mailing: Mailing, now: datetime, _ends_at: datetime | None) -> None:
+    if mailing.ends_at <= now:
+        raise TransitionRefused(_("The window has ended. Choose a new end first."))
+    _refuse_without_recipients(mailing)
+
+
+def _start(mailing: Mailing, now: datetime, ends_at: datetime | None) -> None:
+    end = ends_at or mailing.ends_at
+    if end <= now:
+        raise TransitionRefused(_("The window has ended. Choose a new end to send now."))
+    _refuse_without_recipients(mailing)
+    mailing.starts_at, mailing.ends_at = min(mailing.starts_at, now), end
+    _launch(mailing, now)
+
+
+def _resume(mailing: Mailing, now: datetime, _ends_at: datetime | None) -> None:
+    if mailing.ends_at <= now:
+        raise TransitionRefused(_("The window has ended: what is left expires."))
+
+
+def _cancel(mailing: Mailing, _now: datetime, _ends_at: datetime | None) -> None:
+    _close_waiting(mailing, State.CANCELLED)
+
+
+EFFECTS: dict[str, Callable[[Mailing, datetime, datetime | None], None]] = {
+    "schedule": _check_before_scheduling,
+    "start": _start,
+    "resume": _resume,
+    "cancel": _cancel,
+}
+
+
+def _refuse_without_recipients(mailing: Mailing) -> None:
+    if not audience(mailing).exists():
+        raise TransitionRefused(_("There is nobody to send to: choose recipients first."))
+
+
+def _launch(mailing: Mailing, now: datetime) -> None:
+    """Freeze the content and make the first deliveries, so that mail flows at once; the rest follows in chunks."""
+    from_email = settings.DEFAULT_FROM_EMAIL
+    MailingContent.objects.create(
+        mailing=mailing,
+        subject=mailing.message.subject,
+        body=mailing.message.body,
+        from_email=from_email,
+        message_id_domain=from_email.rpartition("@")[2].rstrip("> ") or "localhost",
+        token=secrets.token_hex(8),
+        frozen_at=now,
+    )
+    mailing.launched_at = now
+    materialise_chunk(mailing, now, FIRST_CHUNK)
+
+
+def _close_waiting(mailing: Mailing, state: str) -> None:
+    """Close what still waits. What a worker holds follows when its result or its release is recorded."""
+    for waiting in Delivery.WAITING:
+        n = Delivery.objects.filter(mailing=mailing, state=waiting).update(state=state)
+        move_counts(mailing.pk, PAGES, {waiting: -n, state: n})
+
+
+# What the clock does.
+
+
+def run_schedule(only_mailing: int | None = None) -> None:
+    """Launch what is due, finish making its deliveries, expire what has ended, complete what is done.
+
+    Every worker calls this every second; each step is done under the mailing's lock, by whoever comes first.
+    """
+    now = db_now()
+    mailings = Mailing.objects.filter(pk=only_mailing) if only_mailing else Mailing.objects.all()
+    for pk in _ids(mailings.filter(status=Status.SCHEDULED, starts_at__lte=now)):
+        _under_lock(pk, _launch_due)
+    for pk in _ids(mailings.filter(launched_at__isnull=False, materialised_at=None)):
+        _under_lock(pk, _materialise_more)
+    for pk in _ids(mailings.filter(status__in=[Status.SENDING, Status.PAUSED])):
+        _under_lock(pk, _settle)
+
+
+def finish_materialising(owner: User) -> None:
+    """Make every delivery of the owner's launched mailings now: before recipients are deleted, so that none is lost."""
+    with transaction.atomic():
+        for pk in _ids(Mailing.objects.filter(owner=owner, launched_at__isnull=False, materialised_at=None)):
+            materialise_rest(locked(pk), db_now())
+
+
+def _ids(mailings: QuerySet[Mailing]) -> list[int]:
+    return list(mailings.order_by("pk").values_list("pk", flat=True))
+
+
+def _under_lock(mailing_id: int, step: Callable[[Mailing, datetime], None]) -> None:
+    with transaction.atomic():
+        step(locked(mailing_id), db_now())
+
+
+def _launch_due(mailing: Mailing, now: datetime) -> None:
+    if mailing.status == Status.SCHEDULED and mailing.starts_at <= now:
+        _launch(mailing, now)
+        _set_status(mailing, Status.SENDING, "start", None, "")
+
+
+def _materialise_more(mailing: Mailing, now: datetime) -> None:
+    if mailing.materialised_at is None:
+        materialise_chunk(mailing, now)
+        publish_on_commit(mailing.pk)
+
+
+def _settle(mailing: Mailing, now: datetime) -> None:
+    if mailing.status not in TRANSITIONS["complete"].sources:
+        return
+    ended = mailing.ends_at <= now
+    if ended:
+        materialise_rest(mailing, now)
+        _close_waiting(mailing, State.EXPIRED)
+    if mailing.materialised_at and not _has_open_deliveries(mailing):
+        _set_status(mailing, Status.COMPLETED, "complete", None, _left_at_end(mailing) if ended else "")
+
+
+def _has_open_deliveries(mailing: Mailing) -> bool:
+    return Delivery.objects.filter(mailing=mailing, state__in=Delivery.OPEN).exists()
+
+
+def _left_at_end(mailing: Mailing) -> str:
+    left = Delivery.objects.filter(mailing=mailing, state=State.EXPIRED).count()
+    return _("The window ended with %(left)d not sent.") % {"left": left} if left else ""
