@@ -1,0 +1,160 @@
+"""The suite starts its own servers, and knows nothing of a developer's settings: see `make test` in the README."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+import pytest
+from asgiref.sync import async_to_sync
+
+from asgi_project.env import VARIABLES
+from tests.support.servers import (
+    Server,
+    database_variables,
+    find_chromium,
+    program_version,
+    start_postgres,
+    start_redis,
+)
+
+if TYPE_CHECKING:
+    from django.test import AsyncClient
+
+    from core.models import User
+
+SERVERS = pytest.StashKey[list[Server]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Before pytest-django loads the settings: servers and environment. Workers of xdist inherit both."""
+    worker = getattr(config, "workerinput", {}).get("workerid")
+    if worker is None:
+        start_servers(config)
+    else:
+        claim_a_share(int(worker.removeprefix("gw")))
+    Path(os.environ["DATA_DIR"]).mkdir(exist_ok=True)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "asgi_project.settings"
+    django.setup()
+    # A worker that inherited it would load the settings before it comes to claim its share.
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def start_servers(config: pytest.Config) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="mailing-tests-"))
+    folder.chmod(0o755)  # PostgreSQL may run under another account
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    kind = os.environ.get("TEST_DB", "postgresql")
+    if kind not in ("postgresql", "sqlite"):
+        raise pytest.UsageError("TEST_DB takes postgresql or sqlite.")
+    starters = [start_redis] if kind == "sqlite" else [start_redis, start_postgres]
+    servers = config.stash[SERVERS] = []
+    for start in starters:
+        servers.append(start(folder))
+        config.add_cleanup(servers[-1].stop)
+    for name in VARIABLES:
+        os.environ.pop(name, None)
+    os.environ |= {
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": "for-tests-alone",
+        "DATA_DIR": str(folder / "data"),
+        "REDIS_URL": servers[0].url,
+        **(database_variables(servers[1].url) if kind == "postgresql" else {}),
+    }
+
+
+def claim_a_share(number: int) -> None:
+    """A Redis database and a folder of this worker's own; pytest-django gives it a database too."""
+    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rstrip('/')}/{number + 1}"
+    os.environ["DATA_DIR"] += f"-{number}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    used = [server.description for server in config.stash.get(SERVERS, [])]
+    if os.environ.get("TEST_DB") == "sqlite":
+        import sqlite3
+
+        used.append(f"SQLite {sqlite3.sqlite_version}")
+    if find_chromium.cache_info().currsize:
+        used.append(f"{program_version(find_chromium())} ({find_chromium()})")
+    terminalreporter.write_line(f"Servers used: {', '.join(used)}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests so that the database's transaction is the one that is rolled back."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    async_to_sync(pyfuncitem.obj)(**arguments)
+    return True
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """A saved account whose address is confirmed; its password is `PASSWORD`."""
+    from core.models import User
+
+    def make(email: str, **fields: Any) -> User:
+        user = User.objects.create_user(email, PASSWORD, **fields)
+        user.confirm_email()
+        return user
+
+    return make
+
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def owner(make_user: Callable[..., User]) -> User:
+    return make_user("owner@example.com", full_name="Olga Owner")
+
+
+@pytest.fixture
+def stranger(make_user: Callable[..., User]) -> User:
+    return make_user("stranger@example.com", full_name="Stefan Stranger")
+
+
+@pytest.fixture
+def manager(make_user: Callable[..., User]) -> User:
+    from django.contrib.auth.models import Group
+
+    user = make_user("manager@example.com", full_name="Mariam Manager")
+    user.groups.add(Group.objects.get_or_create(name="Managers")[0])
+    return user
+
+
+@pytest.fixture
+def superuser(make_user: Callable[..., User]) -> User:
+    return make_user("superuser@example.com", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def signed_in(db: None) -> Callable[[User], AsyncClient]:
+    """`signed_in(user)`: a client that signs in as this user before its first request."""
+    from django.test import AsyncClient
+
+    class SignedInClient(AsyncClient):
+        def __init__(self, user: User) -> None:
+            super().__init__()
+            self.user = user
+
+        async def generic(self, *args: Any, **kwargs: Any) -> Any:
+            if not self.cookies:
+                await self.aforce_login(self.user)
+            return await super().generic(*args, **kwargs)
+
+    return SignedInClient
