@@ -12,11 +12,15 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_project.settings")
 django_application = get_asgi_application()  # before anything that imports models
 
+from django.conf import settings  # noqa: E402
+
+from core.loopback import refuse_other_machines  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter(
+router = ProtocolTypeRouter(
     {
         "http": django_application,
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
+application = refuse_other_machines(router) if settings.EMBEDDED else router

@@ -22,15 +22,16 @@ if not SECRET_KEY:
         "and write it into .env."
     )
 
-SITE_URL: str = f"http://127.0.0.1:{env['PORT']}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]
+PORT: int = env["PORT"]
+SITE_URL: str = f"http://127.0.0.1:{PORT}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = sorted({urlsplit(SITE_URL).hostname or "", *(LOOPBACK_NAMES if EMBEDDED or DEBUG else [])})
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXIES: list[str] = env["TRUSTED_PROXIES"]
 
 INSTALLED_APPS = [
-    "servestatic.runserver_nostatic",
-    "core",
+    "core",  # first: its runserver is Uvicorn
+    "servestatic",
     "mailer",
     "realtime",
     "django.contrib.admin",
@@ -48,7 +49,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "core.middleware.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -175,7 +176,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-SERVESTATIC_USE_FINDERS = DEBUG
+SERVESTATIC_USE_FINDERS = True  # served from where they lie: no step before the first start can be forgotten
 SERVESTATIC_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # a pasted CSV

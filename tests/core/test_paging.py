@@ -15,9 +15,9 @@ def keys(owner: User) -> list[int]:
     return [Recipient.objects.create(owner=owner, email=f"r{number}@example.com").pk for number in range(7)]
 
 
-async def page(older: object = None, newer: object = None) -> Page[Recipient]:
-    words = [None if key is None else str(key) for key in (older, newer)]
-    return await page_by_key(Recipient.objects.all(), *words, size=3)
+async def page(older: int | None = None, newer: int | None = None) -> Page[Recipient]:
+    words = {name: None if key is None else str(key) for name, key in {"older": older, "newer": newer}.items()}
+    return await page_by_key(Recipient.objects.all(), words["older"], words["newer"], size=3)
 
 
 def keys_of(page: Page[Recipient]) -> list[int]:

