@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from mailer.delivery.connection import ConnectFailed, OpenConnection
 from mailer.delivery.outcome import Scope
 
-FIRST_DELAY = 1.0  # seconds
-LONGEST_DELAY = 60.0
+DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)  # seconds
 # A failed login counts towards a lock-out, so it is tried again rarely.
 LOGIN_DELAY = 900.0
 JITTER = 0.2
@@ -75,7 +74,7 @@ class Breaker:
             await self._probe()
 
     def _next_delay(self) -> float:
-        delay = LOGIN_DELAY if self._scope is Scope.ACCOUNT else min(FIRST_DELAY * 2**self._probes, LONGEST_DELAY)
+        delay = LOGIN_DELAY if self._scope is Scope.ACCOUNT else DELAYS[min(self._probes, len(DELAYS) - 1)]
         return delay * (1 - JITTER + 2 * JITTER * self._jitter())
 
     async def _probe(self) -> None:

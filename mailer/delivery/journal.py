@@ -1,0 +1,310 @@
+"""The file that makes a crash exactly accountable: *handing over* before a body goes out, *reply* after.
+
+A worker's journal is `<worker>.log`, which holds the header and the owner's `flock`, and the segments
+`<worker>.1.log`, `<worker>.2.log` … of entries. A segment goes only after the ledger has committed all that it tells.
+Each line is a CRC-32 and a JSON array, written by one `write(2)`, so that it outlives a killed process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import time
+import uuid
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+Key = tuple[int, int]
+"""A delivery's id and the number of the attempt."""
+
+
+class JournalUnwritable(Exception):
+    """Nothing may be handed over: what happens next could not be accounted for."""
+
+
+class JournalMissing(Exception):
+    """There is no such journal: what its worker had handed over cannot be known."""
+
+
+@dataclass
+class Segment:
+    path: Path
+    descriptor: int
+    size: int = 0
+    open_keys: set[Key] = field(default_factory=set)
+
+
+class Journal:
+    """A worker's own journal, locked for as long as it lives. Made by `Journal.open`."""
+
+    def __init__(self, path: Path, lock: int, sync: bool, segment_bytes: int) -> None:
+        self._path = path
+        self._lock = lock
+        self._sync = sync
+        self._segment_bytes = segment_bytes
+        self._closed_segments: list[Segment] = []
+        self._number = 0
+        self._segment = self._new_segment()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        worker_id: int,
+        host: str,
+        boot_id: str,
+        sync: bool,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> Journal:
+        """Begin the worker's journal. Raises JournalUnwritable, also where another process holds its lock.
+
+        With `sync` each hand-over is on the disk before it happens, and so outlives a power cut.
+        """
+        path = directory / f"{worker_id}.log"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            _set_leftovers_aside(path)
+            lock = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write(lock, 0, ["header", host, boot_id, sync])
+            if sync:
+                os.fsync(lock)
+            return cls(path, lock, sync, segment_bytes)
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def handing_over(self, delivery_id: int, number: int, at: float) -> None:
+        """To be called right before the final dot; `at` in seconds since 1970. Raises JournalUnwritable."""
+        self._append((delivery_id, number), ["handing over", delivery_id, number, float(at)])
+        if self._sync:
+            self._flush()
+
+    def reply(self, delivery_id: int, number: int, at: float, outcome: Outcome) -> None:
+        """To be called right after the outcome is known. Raises JournalUnwritable."""
+        self._append((delivery_id, number), ["reply", delivery_id, number, float(at), *_outcome_fields(outcome)])
+
+    def recorded(self, keys: Iterable[Key]) -> None:
+        """The ledger has committed what became of these: forget them, and segments that tell of nothing else."""
+        done = set(keys)
+        for segment in (self._segment, *self._closed_segments):
+            segment.open_keys -= done
+        for segment in [segment for segment in self._closed_segments if not segment.open_keys]:
+            self._closed_segments.remove(segment)
+            segment.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the lock. The files go too, unless something in them is not recorded yet."""
+        segments = (self._segment, *self._closed_segments)
+        if not any(segment.open_keys for segment in segments):
+            for segment in segments:
+                segment.path.unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
+        os.close(self._segment.descriptor)
+        os.close(self._lock)
+
+    def _append(self, key: Key, entry: list[Any]) -> None:
+        try:
+            if self._segment.size >= self._segment_bytes:
+                self._rotate()
+            self._segment.size += _write(self._segment.descriptor, self._segment.size, entry)
+        except OSError as error:
+            raise _unwritable(error) from error
+        self._segment.open_keys.add(key)
+
+    def _flush(self) -> None:
+        try:
+            os.fdatasync(self._segment.descriptor)
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def _rotate(self) -> None:
+        full, self._segment = self._segment, self._new_segment()
+        os.close(full.descriptor)
+        self._closed_segments.append(full)
+        self.recorded(())
+
+    def _new_segment(self) -> Segment:
+        self._number += 1
+        path = self._path.with_suffix(f".{self._number}.log")
+        segment = Segment(path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600))
+        if self._sync:
+            _sync_directory(path.parent)
+        return segment
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a journal tells of one attempt. `outcome` and `replied_at` are None where no reply had come."""
+
+    handed_over_at: float | None
+    replied_at: float | None = None
+    outcome: Outcome | None = None
+
+
+class Takeover:
+    """A dead worker's journal, locked until `remove` (after the ledger's commit) or `close` (to try again later)."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self._path = path
+        self._lock = lock
+        self._segments = _segments(path)
+        self.host = ""
+        self.boot_id = ""
+        self._synced = False
+        self._damaged = False
+        self.entries: dict[Key, Entry] = {}
+        for line in self._lines():
+            self._read(line)
+
+    def proves_silence(self, boot_id: str) -> bool:
+        """Whether what it does not mention was never handed over.
+
+        Not so after another boot, unless it was synced, nor when lines within it cannot be read.
+        """
+        return not self._damaged and self.boot_id != "" and (self._synced or self.boot_id == boot_id)
+
+    def remove(self) -> None:
+        """The ledger has committed all of it."""
+        for path in (*self._segments, self._path):
+            path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock, and leave the files."""
+        os.close(self._lock)
+
+    def _lines(self) -> Iterator[bytes]:
+        for path in (self._path, *self._segments):
+            yield from path.read_bytes().split(b"\n")[:-1]  # after the last line end: torn off by the crash
+
+    def _read(self, line: bytes) -> None:
+        match _parsed(line):
+            case ["header", str(host), str(boot_id), bool(synced)]:
+                self.host, self.boot_id, self._synced = host, boot_id, synced
+            case ["handing over", int(delivery_id), int(number), float(at)]:
+                self.entries[delivery_id, number] = Entry(at)
+            case ["reply", int(delivery_id), int(number), float(at), *fields]:
+                before = self.entries.get((delivery_id, number), Entry(None))
+                self.entries[delivery_id, number] = Entry(before.handed_over_at, at, _outcome(fields))
+            case _:
+                self._damaged = True
+
+
+def take_over(directory: Path, worker_id: int) -> Takeover | None:
+    """Another worker's journal, or None while the process that owns it lives. Raises JournalMissing."""
+    path = directory / f"{worker_id}.log"
+    lock = _locked(path)
+    return None if lock is None else Takeover(path, lock)
+
+
+@cache
+def boot_id(path: Path = BOOT_ID) -> str:
+    """What changes when the machine starts anew. Where that can't be told, each process counts as a boot."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return uuid.uuid4().hex
+
+
+def _locked(path: Path) -> int | None:
+    """The file opened and locked, or None if another process holds the lock. Raises JournalMissing."""
+    try:
+        lock = os.open(path, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise JournalMissing(str(path)) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    if not _is_still(path, lock):  # removed by its owner, or by another that took it over, between open and lock
+        os.close(lock)
+        raise JournalMissing(str(path))
+    return lock
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _segments(path: Path) -> list[Path]:
+    """The journal's segments, oldest first."""
+    numbered = {
+        int(match[1]): other
+        for other in path.parent.iterdir()
+        if (match := re.fullmatch(rf"{re.escape(path.stem)}\.(\d+)\.log", other.name))
+    }
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def _set_leftovers_aside(path: Path) -> None:
+    """Keep, under another name, what another database's worker of the same id has left in this folder."""
+    suffix = f".left-{time.time_ns()}"
+    with contextlib.suppress(JournalMissing):
+        lock = _locked(path)
+        if lock is None:
+            raise BlockingIOError(f"another process writes {path}")
+        path.rename(path.with_suffix(suffix))
+        os.close(lock)
+    for segment in _segments(path):
+        segment.rename(segment.with_suffix(suffix))
+
+
+def _write(descriptor: int, size: int, entry: list[Any]) -> int:
+    """Append one line to a file of that size and return its length. Raises OSError, with nothing half written."""
+    payload = json.dumps(entry, separators=(",", ":")).encode()
+    line = b"%08x %b\n" % (zlib.crc32(payload), payload)
+    written = os.write(descriptor, line)
+    if written < len(line):
+        os.ftruncate(descriptor, size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return written
+
+
+def _parsed(line: bytes) -> Any:
+    checksum, _space, payload = line.partition(b" ")
+    return json.loads(payload) if checksum == b"%08x" % zlib.crc32(payload) else None
+
+
+def _outcome_fields(outcome: Outcome) -> list[Any]:
+    return [
+        outcome.kind,
+        outcome.scope,
+        outcome.phase,
+        outcome.reply_code,
+        outcome.enhanced_code,
+        outcome.server_response,
+    ]
+
+
+def _outcome(fields: list[Any]) -> Outcome:
+    kind, scope, phase, reply_code, enhanced_code, server_response = fields
+    return Outcome(Kind(kind), Scope(scope), Phase(phase), reply_code, enhanced_code, server_response)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(error: OSError) -> JournalUnwritable:
+    return JournalUnwritable(f"The journal cannot be written: {error.strerror or error}")
