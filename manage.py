@@ -15,7 +15,14 @@ def main() -> None:
         raise SystemExit(
             "Django is not installed in this Python. Run `make run`, or activate the virtual environment."
         ) from error
-    execute_from_command_line(sys.argv)
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        if "--traceback" in sys.argv:
+            raise
+        raise SystemExit(f"{error}") from error
 
 
 if __name__ == "__main__":

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +25,25 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def text(value: str) -> str:
+    return value.strip()
+
+
+def path(value: str) -> str:
+    if not value.strip():
+        raise ValueError("takes the path of a folder")
+    return value.strip()
+
+
+def dotted_path(value: str) -> str:
+    if not re.fullmatch(r"\w+(\.\w+)+", value.strip()):
+        raise ValueError("takes the dotted path of a class, like django.core.mail.backends.console.EmailBackend")
+    return value.strip()
+
+
+def sender(value: str) -> str:
+    _name, address = parseaddr(value.strip())
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or "\n" in value:
+        raise ValueError("takes an address like Our Club <news@example.com>")
     return value.strip()
 
 
@@ -48,7 +69,11 @@ def positive_integer(value: str) -> int:
 def site_url(value: str) -> str:
     url = value.strip().rstrip("/")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+    try:
+        named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.username
+    except ValueError:  # the port is no number, or too large
+        named = False
+    if not named or parts.path or parts.query or parts.fragment:
         raise ValueError("takes an address like https://mail.example.com, without a path")
     return url
 
@@ -62,8 +87,11 @@ def redis_url(value: str) -> str:
 
 def networks(value: str) -> list[str]:
     parts = [part.strip() for part in value.split(",") if part.strip()]
-    for part in parts:
-        ipaddress.ip_network(part)
+    try:
+        for part in parts:
+            ipaddress.ip_network(part)
+    except ValueError as error:
+        raise ValueError("takes IP addresses and networks separated by commas, like 10.0.0.0/8") from error
     return parts
 
 
@@ -95,7 +123,7 @@ VARIABLES: dict[str, Variable] = {
     "PORT": Variable(port, "8000"),
     "SITE_URL": Variable(site_url, "http://127.0.0.1:8000"),
     "TIME_ZONE": Variable(time_zone, "UTC"),
-    "DATA_DIR": Variable(text, "data"),
+    "DATA_DIR": Variable(path, "data"),
     "DB_NAME": Variable(text, ""),
     "DB_USER": Variable(text, ""),
     "DB_PASSWORD": Variable(str, ""),
@@ -103,20 +131,23 @@ VARIABLES: dict[str, Variable] = {
     "DB_PORT": Variable(port, "5432"),
     "REDIS_URL": Variable(redis_url, ""),
     "CACHE_ENABLED": Variable(boolean, "False"),
-    "EMAIL_BACKEND": Variable(text, "django.core.mail.backends.smtp.EmailBackend"),
+    "EMAIL_BACKEND": Variable(dotted_path, "django.core.mail.backends.smtp.EmailBackend"),
     "EMAIL_HOST": Variable(text, "", embedded="127.0.0.1"),
     "EMAIL_PORT": Variable(port, "587"),
     "EMAIL_HOST_USER": Variable(text, ""),
     "EMAIL_HOST_PASSWORD": Variable(str, ""),
     "EMAIL_USE_TLS": Variable(boolean, "True", embedded="False"),
     "EMAIL_USE_SSL": Variable(boolean, "False"),
-    "DEFAULT_FROM_EMAIL": Variable(text, "Mailing Service <noreply@localhost>", embedded="Demo <demo@example.com>"),
+    "DEFAULT_FROM_EMAIL": Variable(sender, "Mailing Service <noreply@localhost>", embedded="Demo <demo@example.com>"),
     "MAILCATCHER_PORT": Variable(port, "1025"),
     "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
     "SEND_CONCURRENCY": Variable(positive_integer, "20"),
     "JOURNAL_SYNC": Variable(journal_sync, "none"),
     "TRUSTED_PROXIES": Variable(networks, ""),
 }
+
+
+SECRETS = {"SECRET_KEY", "DB_PASSWORD", "EMAIL_HOST_PASSWORD", "REDIS_URL"}  # never shown, not in an error either
 
 
 class Settings:
@@ -140,14 +171,33 @@ class Settings:
         try:
             return VARIABLES[name].read(value)
         except ValueError as error:
-            shown = "" if "PASSWORD" in name or "SECRET" in name or "URL" in name else f" It says {value!r}."
+            shown = "" if name in SECRETS else f" It says {value!r}."
             raise ImproperlyConfigured(f"{name} {error}.{shown} Mend it in .env or the environment.") from error
 
 
 def load() -> Settings:
     """What the process's environment says, over what `.env` beside manage.py says (`ENV_FILE` names another)."""
-    environ.Env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
-    return Settings(dict(os.environ))
+    file = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+    if file.exists():
+        refuse_stray_lines(file)
+        environ.Env.read_env(file)
+    settings = Settings(dict(os.environ))
+    for name in VARIABLES:
+        settings[name]  # a malformed one stops the start even where it is not used yet
+    return settings
+
+
+def refuse_stray_lines(file: Path) -> None:
+    """Raises ImproperlyConfigured for a line that would be passed over in silence, like `DB_PORT = 5433`."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{file} can't be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not re.match(r"#|(export )?[A-Za-z_0-9]+=", line):
+            raise ImproperlyConfigured(
+                f"{file}, line {number}: write NAME=value, without spaces before and after NAME."
+            )
 
 
 def embedded_secret_key(data_dir: Path) -> str:

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from asgi_project.env import BASE_DIR, embedded_secret_key, load
+from core.loopback import is_loopback
 
 env = load()
 
@@ -25,7 +26,10 @@ if not SECRET_KEY:
 PORT: int = env["PORT"]
 SITE_URL: str = f"http://127.0.0.1:{PORT}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]
 LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = sorted({urlsplit(SITE_URL).hostname or "", *(LOOPBACK_NAMES if EMBEDDED or DEBUG else [])})
+SITE_HOST = urlsplit(SITE_URL).hostname or ""
+ALLOWED_HOSTS = sorted(
+    {SITE_HOST, *(LOOPBACK_NAMES if EMBEDDED or DEBUG or is_loopback(SITE_HOST) else [])},
+)
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 TRUSTED_PROXIES: list[str] = env["TRUSTED_PROXIES"]
 

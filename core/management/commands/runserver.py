@@ -17,6 +17,7 @@ from django.db import OperationalError, connections
 from core.loopback import is_loopback
 
 MAX_WEBSOCKET_MESSAGE = 65536  # bytes; what a page sends us is far smaller
+WATCHED = ["asgi_project", "core", "mailer", "realtime", "templates"]
 DRAIN_SECONDS = 10  # for requests under way; the sender's own drain comes after, in the lifespan
 
 
@@ -41,6 +42,8 @@ class Command(BaseCommand):
             host=host,
             port=port,
             reload=use_reloader,
+            reload_dirs=[str(settings.BASE_DIR / name) for name in WATCHED] if use_reloader else None,
+            reload_includes=["*.html"] if use_reloader else None,  # templates are cached
             lifespan="auto",
             ws_max_size=MAX_WEBSOCKET_MESSAGE,
             timeout_graceful_shutdown=DRAIN_SECONDS,

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from asgi_project.env import SECRETS, VARIABLES, Settings, embedded_secret_key, refuse_stray_lines
+
+EXAMPLE = settings.BASE_DIR / ".env.example"
+
+
+def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`manage.py` with these variables and no others of ours."""
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    command = [sys.executable, "manage.py", *words]
+    return subprocess.run(
+        command, cwd=settings.BASE_DIR, env={**kept, **variables}, capture_output=True, text=True, check=False
+    )
+
+
+def test_it_lists_every_variable_with_its_default_in_the_example() -> None:
+    written = dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
+    assert written == {name: variable.default for name, variable in VARIABLES.items()}
+
+
+def test_it_explains_every_variable_in_the_example() -> None:
+    paragraphs = EXAMPLE.read_text().strip().split("\n\n")[1:]
+    assert [len(paragraph.splitlines()) for paragraph in paragraphs] == [2] * len(VARIABLES)
+    assert all(re.fullmatch(r"# .{10,}\.?\n\w+=.*", paragraph) for paragraph in paragraphs)
+
+
+def test_it_lists_every_variable_in_the_readme() -> None:
+    readme = (settings.BASE_DIR / "README.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)`", readme, re.MULTILINE)) == set(VARIABLES)
+
+
+def test_it_reads_the_example_as_the_defaults(tmp_path: Path) -> None:
+    copy = tmp_path / "env"
+    copy.write_text(EXAMPLE.read_text().replace("SECRET_KEY=", "SECRET_KEY=s3cret"))
+    wanted = ["DEFAULT_FROM_EMAIL", "DB_PORT", "EMAIL_USE_TLS", "SECRET_KEY", "DATA_DIR"]
+    script = f"from asgi_project.env import load; s = load(); print([s[name] for name in {wanted}])"
+    done = manage_python(script, ENV_FILE=str(copy))
+    assert done == "['Mailing Service <noreply@localhost>', 5432, True, 's3cret', 'data']"
+
+
+def manage_python(script: str, **variables: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    command = [sys.executable, "-c", script]
+    return subprocess.run(
+        command, cwd=settings.BASE_DIR, env={**kept, **variables}, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+MALFORMED = [
+    ("DEBUG", "maybe", "True or False"),
+    ("PORT", "http", "port number"),
+    ("DB_PORT", "0", "port number"),
+    ("EMAIL_PORT", "65536", "port number"),
+    ("SEND_CONCURRENCY", "-3", "whole number"),
+    ("SEND_CONCURRENCY", "0", "whole number"),
+    ("SITE_URL", "mail.example.com", "https://mail.example.com"),
+    ("SITE_URL", "https://mail.example.com/path", "without a path"),
+    ("SITE_URL", "https://mail.example.com:99999", "https://mail.example.com"),
+    ("TIME_ZONE", "Moon/Tranquility", "IANA"),
+    ("DATA_DIR", " ", "path of a folder"),
+    ("REDIS_URL", "127.0.0.1:6379", "redis://"),
+    ("EMAIL_BACKEND", "", "dotted path"),
+    ("DEFAULT_FROM_EMAIL", "Our Club", "news@example.com"),
+    ("DEFAULT_FROM_EMAIL", "a@example.com\nBcc: b@example.com", "news@example.com"),
+    ("JOURNAL_SYNC", "sometimes", "none"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "networks"),
+    ("EMBEDDED", "", "True or False"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "hint"), MALFORMED)
+def test_it_names_a_malformed_variable_and_what_it_takes(name: str, value: str, hint: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        Settings({name: value})[name]
+    assert str(caught.value).startswith(f"{name} takes")
+    assert hint in str(caught.value)
+    assert (repr(value) in str(caught.value)) == (name not in SECRETS)
+
+
+def test_it_never_shows_a_secret() -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        Settings({"REDIS_URL": "http://:hunter2@127.0.0.1"})["REDIS_URL"]
+    assert "hunter2" not in str(caught.value)
+
+
+def test_it_has_other_defaults_under_the_embedded_start() -> None:
+    embedded = Settings({"EMBEDDED": "True"})
+    assert (embedded["DEBUG"], embedded["EMAIL_HOST"], embedded["EMAIL_USE_TLS"]) == (True, "127.0.0.1", False)
+    assert (Settings({})["DEBUG"], Settings({})["EMAIL_HOST"]) == (False, "")
+
+
+@pytest.mark.parametrize("line", ["DB_PORT = 5433", "DB_PORT", " DB_PORT=5433", "- DB_PORT=5433"])
+def test_it_refuses_a_line_that_would_be_passed_over(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "env"
+    file.write_text(f"# a comment\n\nDEBUG=True\n{line}\n")
+    with pytest.raises(ImproperlyConfigured, match="line 4"):
+        refuse_stray_lines(file)
+
+
+def test_it_refuses_a_file_that_is_not_text(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("DEBUG=True", encoding="utf-16")
+    with pytest.raises(ImproperlyConfigured, match="can't be read"):
+        refuse_stray_lines(file)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"SECRET_KEY": "x", "DB_PORT": "postgres"}, "DB_PORT takes a port number"),
+        ({}, "SECRET_KEY is empty"),
+        ({"SECRET_KEY": "x", "EMAIL_USE_TLS": "1", "EMAIL_USE_SSL": "1"}, "choose one"),
+    ],
+)
+def test_it_stops_the_start_with_one_clear_line(variables: dict[str, str], message: str) -> None:
+    done = manage("check", ENV_FILE=os.devnull, **variables)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_makes_the_embedded_secret_key_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    made = embedded_secret_key(tmp_path / "data")
+    assert len(made) > 50
+    assert embedded_secret_key(tmp_path / "data") == made
+    assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
