@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -21,17 +22,17 @@ def mailing_group(mailing_id: int) -> str:
 
 
 async def publish_changes(mailing_ids: Iterable[int]) -> None:
-    """Wake the watchers of these mailings. Never raises: without the channel layer they look every second by themselves."""
+    """Wake the watchers of these mailings. Never raises: without it they look every second by themselves."""
     for mailing_id in mailing_ids:
         try:
             await asyncio.wait_for(_publish(mailing_id), PUBLISH_TIMEOUT)
         except Exception as error:  # whatever the layer's backend raises
-            logger.warning("The channel layer did not take an event: %s", error or type(error).__name__)
+            logger.warning("The channel layer did not take an event: %r", error)
             return
 
 
 async def _publish(mailing_id: int) -> None:
-    layer = get_channel_layer()
+    layer: Any = get_channel_layer()
     message = {"type": "mailing.changed"}
     try:
         await layer.group_send(mailing_group(mailing_id), message)

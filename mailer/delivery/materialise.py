@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection
 from django.db.models import CharField, DateTimeField, F, IntegerField, Max, QuerySet, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat, JSONObject
 
 from mailer.audience import audience
@@ -15,20 +16,6 @@ from mailer.models import Delivery, Mailing, MailingContent, Recipient
 FIRST_CHUNK = 1_000
 CHUNK = 20_000  # about half a second; claims and the gate wait no longer for it
 
-COLUMNS = {
-    "mailing_id": lambda mailing, now: Value(mailing.pk, IntegerField()),
-    "recipient_id": lambda mailing, now: F("pk"),
-    "email": lambda mailing, now: F("email"),
-    "address_key": lambda mailing, now: F("address_key"),
-    "full_name": lambda mailing, now: F("full_name"),
-    "merge_data": lambda mailing, now: JSONObject(email="email", full_name="full_name", comment="comment"),
-    "message_id": lambda mailing, now: _message_id(mailing.content),
-    "state": lambda mailing, now: Value(_first_state(mailing, now), CharField()),
-    "state_reason": lambda mailing, now: Value("", CharField()),
-    "attempt_count": lambda mailing, now: Value(0, IntegerField()),
-    "next_attempt_at": lambda mailing, now: Value(now, DateTimeField()),
-}
-
 
 def materialise_rest(mailing: Mailing, now: datetime) -> None:
     """Make all deliveries that are not there yet. The mailing's row is locked."""
@@ -37,10 +24,10 @@ def materialise_rest(mailing: Mailing, now: datetime) -> None:
 
 
 def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> None:
-    """Make the next `size` deliveries in the order of the recipients' keys, and count them. The mailing's row is locked.
+    """Make the next `size` deliveries in the order of the recipients' keys, and count them.
 
-    Where none are left it sets `materialised_at`. A crash in between is no harm: the next call goes on where the last
-    committed one ended.
+    The mailing's row is locked. Where none are left it sets `materialised_at`. A crash in between is no harm: the next
+    call goes on where the last committed one ended.
     """
     last = Delivery.objects.filter(mailing=mailing).aggregate(last=Max("recipient_id"))["last"] or 0
     people = audience(mailing).filter(pk__gt=last).order_by("pk")
@@ -54,14 +41,32 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
 
 
 def _insert_from(mailing: Mailing, people: QuerySet[Recipient], now: datetime) -> int:
-    """INSERT … SELECT, which the ORM does not know; the SELECT is the ORM's, with its parameters. Returns the rows made."""
-    columns = {f"new_{name}": make(mailing, now) for name, make in COLUMNS.items()}
-    select, parameters = people.annotate(**columns).values_list(*columns).query.sql_with_params()
-    names = ", ".join(connection.ops.quote_name(name) for name in COLUMNS)
+    """Make the rows by INSERT … SELECT, which the ORM lacks; the SELECT is the ORM's. Returns how many are new."""
+    values = _values(mailing, now)
+    selected = people.annotate(**{f"new_{column}": value for column, value in values.items()})
+    select, parameters = selected.values_list(*(f"new_{column}" for column in values)).query.sql_with_params()
+    columns = ", ".join(connection.ops.quote_name(column) for column in values)
     table = connection.ops.quote_name(Delivery._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({names}) {select} ON CONFLICT DO NOTHING", parameters)  # noqa: S608
+        cursor.execute(f"INSERT INTO {table} ({columns}) {select} ON CONFLICT DO NOTHING", parameters)
         return int(cursor.rowcount)
+
+
+def _values(mailing: Mailing, now: datetime) -> dict[str, Combinable]:
+    """What each column of a new delivery is, in terms of the recipient's row."""
+    return {
+        "mailing_id": Value(mailing.pk, IntegerField()),
+        "recipient_id": F("pk"),
+        "email": F("email"),
+        "address_key": F("address_key"),
+        "full_name": F("full_name"),
+        "merge_data": JSONObject(email="email", full_name="full_name", comment="comment"),
+        "message_id": _message_id(mailing.content),
+        "state": Value(_first_state(mailing, now), CharField()),
+        "state_reason": Value("", CharField()),
+        "attempt_count": Value(0, IntegerField()),
+        "next_attempt_at": Value(now, DateTimeField()),
+    }
 
 
 def _message_id(content: MailingContent) -> Concat:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.utils.translation import gettext as _
 
 from core.clock import db_now
@@ -150,6 +150,28 @@ def _close_waiting(mailing: Mailing, state: str) -> None:
     for waiting in Delivery.WAITING:
         n = Delivery.objects.filter(mailing=mailing, state=waiting).update(state=state)
         move_counts(mailing.pk, PAGES, {waiting: -n, state: n})
+
+
+@dataclass(frozen=True)
+class WorkLeft:
+    """What the sending mailings still have open: how many now due or in hand, how many later, and until when."""
+
+    due: int
+    later: int
+    next_attempt_at: datetime | None
+
+
+def work_left(only_mailing: int | None = None) -> WorkLeft:
+    """Of the mailings that are sending, or of one of them."""
+    now = db_now()
+    mailings = Mailing.objects.filter(status=Status.SENDING)
+    if only_mailing is not None:
+        mailings = mailings.filter(pk=only_mailing)
+    unmade = mailings.filter(materialised_at=None).count()
+    open_ones = Delivery.objects.filter(mailing__in=mailings, state__in=Delivery.OPEN)
+    later = open_ones.filter(state__in=Delivery.WAITING, next_attempt_at__gt=now)
+    figures = later.aggregate(n=Count("pk"), first=Min("next_attempt_at"))
+    return WorkLeft(open_ones.count() - figures["n"] + unmade, figures["n"], figures["first"])
 
 
 # What the clock does.

@@ -1,0 +1,255 @@
+"""The wiring: claimer → bounded queue → N senders → recorder; and how it stops, drained.
+
+Nothing here decides about a mail: what may be claimed is decided in `claim`, what may go in `gate`, what a reply means
+in `outcome`, what is written in `ledger`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from core.clock import seconds
+from mailer.delivery import gate
+from mailer.delivery.claim import MOST_CLAIMED, Claim, claim_deliveries
+from mailer.delivery.compose import Composer
+from mailer.delivery.content import load_composers
+from mailer.delivery.database import DATABASE_GONE
+from mailer.delivery.events import publish_changes
+from mailer.delivery.ledger import Recorded, Result
+from mailer.delivery.recorder import Recorder
+from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
+from mailer.delivery.sender import Sender
+from mailer.delivery.transport import Transport
+from mailer.delivery.worker import Worker
+from mailer.merge_tags import TemplateProblem
+
+logger = logging.getLogger(__name__)
+
+SCHEDULE_EVERY = 1.0  # seconds
+IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were none
+PUBLISH_EVERY = 0.2  # seconds
+
+
+class Until(Enum):
+    """When the engine is done by itself."""
+
+    NOTHING_DUE = "nothing due"
+    ALL_CLOSED = "all closed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Options:
+    concurrency: int
+    until: Until
+    only_mailing: int | None = None
+
+
+@dataclass
+class Summary:
+    """What one run did: deliveries by the state they came to, what is left, and what stood in the way."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    paused: dict[int, str] = field(default_factory=dict)  # mailings that an error paused, with the server's words
+    left: WorkLeft = field(default_factory=lambda: WorkLeft(0, 0, None))
+    trouble: str = ""
+
+
+class Engine:
+    """One run of a worker. `on_recorded` hears of every batch after its commit."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        transport: Transport,
+        options: Options,
+        stop: asyncio.Event,
+        on_recorded: Callable[[Recorded], None] = lambda recorded: None,
+    ) -> None:
+        self._worker = worker
+        self._database = worker.database
+        self._gate = worker.gate
+        self._transport = transport
+        self._breaker = transport.breaker
+        self._options = options
+        self._stop = stop
+        self._on_recorded = on_recorded
+        self._summary = Summary()
+        self._failure: BaseException | None = None
+        self._claims: asyncio.Queue[Claim | None] = asyncio.Queue()
+        self._results: asyncio.Queue[Result | None] = asyncio.Queue(maxsize=2 * options.concurrency)
+        self._composers: dict[int, Composer | TemplateProblem] = {}
+        self._in_hand: Counter[int] = Counter()  # claims not yet recorded, by mailing
+        self._rate = RecentRate()
+        self._wake = asyncio.Event()  # something was recorded or launched: look for work again
+        self._changed: set[int] = set()  # mailings whose watchers have not been told yet
+
+    async def run(self) -> Summary:
+        """Send until done or stopped; then finish what is on the wire, record it, and release the rest.
+
+        Raises LeaseLost when another worker took over, and what a bug raised, after the same drain.
+        """
+        side_tasks = [
+            self._start("lease", self._worker.keep_lease(self._trouble)),
+            self._start("breaker", self._breaker.run()),
+            self._start("gate", self._keep_gate()),
+            self._start("schedule", self._keep_schedule()),
+            self._start("publisher", self._keep_publishing()),
+        ]
+        recorder = self._start("recorder", Recorder(self._worker, self._note).run(self._results))
+        senders = [self._start(f"sender {n}", self._sender()) for n in range(self._options.concurrency)]
+        claimer = self._start("claimer", self._claim_until_done())
+        try:
+            await claimer
+            for _sender in senders:
+                self._claims.put_nowait(None)
+            await _all_sent(senders, recorder)
+            if not recorder.done():
+                await self._results.put(None)
+                await recorder
+        finally:
+            everything = [claimer, *senders, recorder, *side_tasks]
+            for task in everything:
+                task.cancel()
+            await asyncio.gather(*everything, return_exceptions=True)
+        await publish_changes(self._changed)
+        if self._failure is not None:
+            raise self._failure
+        self._summary.left = await self._database(work_left, self._options.only_mailing)
+        self._summary.trouble = self._trouble()
+        return self._summary
+
+    def _start(self, name: str, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run it as a task whose failure stops the engine in good order instead of being forgotten."""
+
+        async def watched() -> None:
+            try:
+                await coroutine
+            except Exception as error:
+                logger.exception("The engine's %s failed; stopping.", name)
+                self._fail(error)
+
+        return asyncio.create_task(watched(), name=name)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._wake.set()
+
+    def _is_stopping(self) -> bool:
+        return self._stop.is_set() or self._failure is not None
+
+    def _sender(self) -> Coroutine[Any, Any, None]:
+        sender = Sender(self._worker, self._transport, self._composers, self._is_stopping)
+        return sender.run(self._claims, self._results)
+
+    def _trouble(self) -> str:
+        since = self._breaker.since
+        return f"{self._breaker.reason} (since {since:%H:%M} UTC)" if since else ""
+
+    async def _claim_until_done(self) -> None:
+        while not self._is_stopping():
+            self._wake.clear()
+            claimed = await self._claim_some()
+            if not claimed and not self._in_hand and await self._is_done():
+                return
+            if not claimed:
+                await _wait(self._wake, IDLE_LOOK)
+
+    async def _claim_some(self) -> bool:
+        """Claim when the hands are half empty; a claim is at most a second of work."""
+        most = max(2 * self._options.concurrency, min(MOST_CLAIMED, self._rate.per_second(seconds())))
+        in_hand = self._in_hand.total()
+        if self._breaker.is_open or in_hand > most // 2:
+            return False
+        try:
+            claims = await self._database(claim_deliveries, self._worker.id, most - in_hand, self._options.only_mailing)
+        except DATABASE_GONE as error:
+            logger.warning("The database is away: %s", error)
+            return False
+        self._in_hand.update(claim.mailing_id for claim in claims)
+        await self._prepare_contents({claim.mailing_id for claim in claims})
+        for claim in claims:
+            self._claims.put_nowait(claim)
+        return bool(claims)
+
+    async def _prepare_contents(self, mailing_ids: set[int]) -> None:
+        if missing := mailing_ids - self._composers.keys():
+            self._composers.update(await self._database.patiently(load_composers, missing))
+        if not all(self._gate.allows(mailing_id) for mailing_id in mailing_ids):
+            await self._look()  # the last look was before these were claimed
+
+    async def _is_done(self) -> bool:
+        if self._options.until is Until.STOPPED:
+            return False
+        if self._breaker.is_open:
+            return self._options.until is Until.NOTHING_DUE
+        await self._database.patiently(run_schedule, self._options.only_mailing)
+        left = await self._database.patiently(work_left, self._options.only_mailing)
+        return left.due == 0 and (left.later == 0 or self._options.until is Until.NOTHING_DUE)
+
+    def _note(self, batch: list[Result], recorded: Recorded) -> None:
+        self._in_hand -= Counter(result.claim.mailing_id for result in batch)
+        self._rate.add(seconds(), len(batch))
+        self._summary.states.update(recorded.states)
+        self._summary.paused |= recorded.to_pause
+        self._changed |= recorded.mailing_ids
+        self._on_recorded(recorded)
+        self._wake.set()
+
+    async def _keep_gate(self) -> None:
+        while True:
+            await self._look()
+            await asyncio.sleep(gate.LOOK_EVERY)
+
+    async def _look(self) -> None:
+        asked_at = seconds()
+        try:
+            self._gate.update(await self._database(gate.look, list(self._in_hand)), asked_at)
+        except DATABASE_GONE as error:
+            logger.warning("The database is away: %s", error)
+
+    async def _keep_schedule(self) -> None:
+        while True:
+            await self._database.patiently(run_schedule, self._options.only_mailing)
+            self._wake.set()
+            await asyncio.sleep(SCHEDULE_EVERY)
+
+    async def _keep_publishing(self) -> None:
+        while True:
+            changed, self._changed = self._changed, set()
+            await publish_changes(changed)
+            await asyncio.sleep(PUBLISH_EVERY)
+
+
+class RecentRate:
+    """How many results were recorded over the last second."""
+
+    def __init__(self) -> None:
+        self._batches: deque[tuple[float, int]] = deque()
+
+    def add(self, now: float, n: int) -> None:
+        self._batches.append((now, n))
+
+    def per_second(self, now: float) -> int:
+        while self._batches and self._batches[0][0] < now - 1:
+            self._batches.popleft()
+        return sum(n for _at, n in self._batches)
+
+
+async def _all_sent(senders: list[asyncio.Task[None]], recorder: asyncio.Task[None]) -> None:
+    """Wait for the senders. A recorder that ends before them has failed, and nothing takes their results any more."""
+    pending = {*senders, recorder}
+    while pending - {recorder} and recorder in pending:
+        _done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _wait(event: asyncio.Event, most: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), most)

@@ -1,0 +1,65 @@
+"""Which claims may no longer go: asked in memory right before the hand-over, answered by a look at the database.
+
+The look is taken every 250 ms; a gate that could not look for a second is shut, for it knows nothing any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from core.clock import db_now
+from mailer.models import Mailing
+
+LOOK_EVERY = 0.25  # seconds
+TRUSTED_FOR = 1.0  # seconds after a look
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the database said: how many seconds each mailing may still go on. One that is missing may not."""
+
+    seconds_left: dict[int, float]
+
+
+def look(mailing_ids: Iterable[int]) -> Look:
+    """Ask the database which of these mailings are sending, and for how long their windows last."""
+    now = db_now()
+    sending = Mailing.objects.filter(pk__in=list(mailing_ids), status=Mailing.Status.SENDING)
+    return Look({pk: (ends_at - now).total_seconds() for pk, ends_at in sending.values_list("pk", "ends_at")})
+
+
+class Gate:
+    """The last look, in memory. `clock` counts seconds, through the machine's sleep too."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ends: dict[int, float] = {}
+        self._trusted_until = 0.0
+        self._lease_until = 0.0
+        self._updated = asyncio.Event()
+
+    def update(self, seen: Look, asked_at: float) -> None:
+        """Take over a look that was asked for at `asked_at`: its answer may be as old as that."""
+        self._ends = {mailing: asked_at + left for mailing, left in seen.seconds_left.items()}
+        self._trusted_until = asked_at + TRUSTED_FOR
+        self._updated.set()
+
+    def lease_held_until(self, moment: float) -> None:
+        self._lease_until = moment
+
+    async def is_fresh(self) -> bool:
+        """Whether the last look can be gone by; where not, after waiting a moment for the next one."""
+        if self._clock() < self._trusted_until:
+            return True
+        self._updated.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._updated.wait(), LOOK_EVERY)
+        return self._clock() < self._trusted_until
+
+    def allows(self, mailing_id: int) -> bool:
+        """Whether a body of this mailing may be handed over at this moment."""
+        now = self._clock()
+        return now < min(self._ends.get(mailing_id, 0.0), self._trusted_until, self._lease_until)

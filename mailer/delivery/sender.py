@@ -1,0 +1,109 @@
+"""One of the engine's N senders: a connection of its own, and one claim after another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from django.utils import timezone
+
+from mailer.delivery.claim import Claim
+from mailer.delivery.compose import Addressee, Composer
+from mailer.delivery.connection import ConnectFailed, Connection
+from mailer.delivery.ledger import Result
+from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withheld
+from mailer.delivery.transport import Transport
+from mailer.delivery.worker import Worker
+from mailer.merge_tags import TemplateProblem
+
+IDLE_CONNECTION = 10.0  # seconds a connection waits for the next mail before it is closed
+
+
+class Sender:
+    """Takes claims from a queue until it finds None, and puts a result for every claim, whatever befell it."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        transport: Transport,
+        composers: Mapping[int, Composer | TemplateProblem],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._gate = worker.gate
+        self._journal = worker.journal
+        self._transport = transport
+        self._breaker = transport.breaker
+        self._composers = composers
+        self._is_stopping = is_stopping
+        self._connection: Connection | None = None
+
+    async def run(self, claims: asyncio.Queue[Claim | None], results: asyncio.Queue[Result | None]) -> None:
+        """Raises JournalUnwritable, and what a bug raises; the claim in hand is then left to the journal."""
+        try:
+            while (claim := await self._next(claims)) is not None:
+                started_at = timezone.now()
+                outcome = await self._send(claim)
+                await results.put(Result(claim, outcome, started_at, timezone.now()))
+        finally:
+            await self._disconnect()
+
+    async def _next(self, claims: asyncio.Queue[Claim | None]) -> Claim | None:
+        while True:
+            try:
+                return await asyncio.wait_for(claims.get(), IDLE_CONNECTION)
+            except TimeoutError:
+                await self._disconnect()
+
+    async def _send(self, claim: Claim) -> Outcome:
+        while not await self._gate.is_fresh() and not self._is_stopping():
+            continue
+        if self._is_stopping() or self._breaker.is_open or not self._gate.allows(claim.mailing_id):
+            return withheld(Phase.CONNECT)
+        try:
+            connection = await self._connected()
+        except ConnectFailed as failed:
+            self._breaker.trip(str(failed), failed.outcome.scope)
+            is_for_a_person = failed.outcome.scope is Scope.ACCOUNT
+            return failed.outcome if is_for_a_person else withheld(failed.outcome.phase)
+        return await self._deliver(claim, connection)
+
+    async def _deliver(self, claim: Claim, connection: Connection) -> Outcome:
+        composer = self._composers[claim.mailing_id]
+        if isinstance(composer, TemplateProblem):
+            return rejected_here(str(composer), scope=Scope.MAILING)
+        try:
+            envelope = composer.compose(_addressee(claim))
+        except TemplateProblem as problem:
+            return rejected_here(str(problem))
+        handed_over = False
+
+        def hand_over() -> bool:
+            nonlocal handed_over
+            if self._gate.allows(claim.mailing_id):
+                self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
+                handed_over = True
+            return handed_over
+
+        outcome = await connection.deliver(envelope, hand_over)
+        if handed_over:
+            self._journal.reply(claim.delivery_id, claim.number, timezone.now().timestamp(), outcome)
+        if outcome.reply_code == 421:
+            self._breaker.trip(outcome.server_response)
+        elif outcome.is_charged:
+            self._breaker.mail_passed()
+        return outcome
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or not self._connection.is_usable:
+            await self._disconnect()
+            self._connection = await self._transport.open()
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.quit()
+
+
+def _addressee(claim: Claim) -> Addressee:
+    return Addressee(claim.email, claim.full_name, claim.message_id, claim.merge_data, claim.date)

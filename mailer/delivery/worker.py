@@ -1,0 +1,80 @@
+"""This process as a worker: its registration, its lease, its gate and its journal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.clock import seconds
+from mailer.delivery.claim import LEASE, RENEW_EVERY, register_worker, renew_lease, retire_worker
+from mailer.delivery.database import DATABASE_GONE, DatabaseThread
+from mailer.delivery.gate import Gate
+from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.sweep import sweep_dead_workers
+
+logger = logging.getLogger(__name__)
+
+TROUBLE_LOOK = 0.25  # seconds until a change of what troubles the worker is told
+
+
+class LeaseLost(Exception):
+    """Another worker has taken this one's claims over: it must hand nothing more over."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    id: int
+    database: DatabaseThread
+    gate: Gate
+    journal: Journal
+    journals: Path
+    host: str
+
+    async def keep_lease(self, trouble: Callable[[], str]) -> None:
+        """Renew the lease every few seconds, and at once when the trouble changes; sweep after dead workers.
+
+        Raises LeaseLost. While the database is away the lease runs out by itself, and with it the gate.
+        """
+        while True:
+            told = trouble()
+            try:
+                await self.renew(told)
+                await self.database(sweep_dead_workers, self.id, self.journals, self.host)
+            except DATABASE_GONE as error:
+                logger.warning("The lease could not be renewed: %s", error)
+            for _look in range(round(RENEW_EVERY / TROUBLE_LOOK)):
+                await asyncio.sleep(TROUBLE_LOOK)
+                if trouble() != told:
+                    break
+
+    async def renew(self, trouble: str) -> None:
+        asked_at = seconds()
+        if not await self.database(renew_lease, self.id, trouble):
+            raise LeaseLost("Another worker has taken over what this one had claimed.")
+        self.gate.lease_held_until(asked_at + LEASE.total_seconds())
+
+
+@asynccontextmanager
+async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]:
+    """A worker with a journal of its own, for as long as the block runs. First takes over what the dead have left."""
+    database = DatabaseThread()
+    journals = data_dir / "journal"
+    host = socket.gethostname()
+    try:
+        worker_id = await database(register_worker, host, boot_id())
+        journal = Journal.open(journals, worker_id, host, boot_id(), sync)
+        worker = Worker(worker_id, database, Gate(seconds), journal, journals, host)
+        try:
+            await database(sweep_dead_workers, worker_id, journals, host)
+            await worker.renew("")
+            yield worker
+        finally:
+            await database(retire_worker, worker_id)
+            journal.close()
+    finally:
+        database.close()
