@@ -26,6 +26,7 @@ from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
 
 SEGMENT_BYTES = 4 * 1024 * 1024
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+CLOSED = -1
 
 Key = tuple[int, int]
 """A delivery's id and the number of the attempt."""
@@ -167,7 +168,10 @@ class Takeover:
         self._damaged = False
         self.entries: dict[Key, Entry] = {}
         for line in self._lines():
-            self._read(line)
+            try:
+                self._read(line)
+            except ValueError:  # words that this version does not know
+                self._damaged = True
 
     def proves_silence(self, boot_id: str) -> bool:
         """Whether what it does not mention was never handed over.
@@ -183,8 +187,10 @@ class Takeover:
         self.close()
 
     def close(self) -> None:
-        """Let go of the lock, and leave the files."""
-        os.close(self._lock)
+        """Let go of the lock, and leave the files. May be called twice, and after `remove`."""
+        if self._lock != CLOSED:
+            os.close(self._lock)
+            self._lock = CLOSED
 
     def _lines(self) -> Iterator[bytes]:
         for path in (self._path, *self._segments):

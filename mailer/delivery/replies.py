@@ -1,0 +1,62 @@
+"""Bytes from an SMTP server → replies (RFC 5321 §4.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mailer.delivery.outcome import Reply
+
+LONGEST_LINE = 8 * 1024  # bytes, line end included
+LONGEST_REPLY = 64 * 1024
+LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+
+
+class BrokenStream(Exception):
+    """What the server says is not SMTP: nothing after it on the connection can be trusted."""
+
+
+class ReplyParser:
+    """Feed it what arrives, however it is cut up. A bare LF ends a line too, as servers exist that send one."""
+
+    def __init__(self) -> None:
+        self._unread = bytearray()
+        self._code = 0
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """The replies that these bytes complete, one by one. Raises BrokenStream after the last good one."""
+        self._unread += data
+        while (end := self._unread.find(b"\n", 0, LONGEST_LINE)) != -1:
+            line = bytes(self._unread[:end]).removesuffix(b"\r")
+            del self._unread[: end + 1]
+            if self._ends_reply(line):
+                yield self._take_reply()
+        if len(self._unread) >= LONGEST_LINE:
+            raise BrokenStream(f"a line of its reply is longer than {LONGEST_LINE} bytes")
+
+    def _ends_reply(self, line: bytes) -> bool:
+        match = LINE.fullmatch(line)
+        if match is None:
+            raise BrokenStream(f"its reply is not SMTP: {shown(line)}")
+        code, separator, text = int(match[1]), match[2], match[3] or b""
+        if self._lines and code != self._code:
+            raise BrokenStream(f"its reply changes from {self._code} to {code}")
+        self._code = code
+        self._lines.append(text)
+        self._size += len(line) + 2
+        if self._size > LONGEST_REPLY:
+            raise BrokenStream(f"its reply is longer than {LONGEST_REPLY} bytes")
+        return separator != b"-"
+
+    def _take_reply(self) -> Reply:
+        reply = Reply(self._code, b"\n".join(self._lines).decode(errors="replace"))
+        self._lines = []
+        self._size = 0
+        return reply
+
+
+def shown(line: bytes) -> str:
+    """A line that is not SMTP, as a person may read it: escaped and cut."""
+    return repr(line[:80])[1:]
