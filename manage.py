@@ -16,13 +16,15 @@ def main() -> None:
             "Django is not installed in this Python. Run `make run`, or activate the virtual environment."
         ) from error
     from django.core.exceptions import ImproperlyConfigured
+    from django.db import OperationalError
 
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, OperationalError) as error:
         if "--traceback" in sys.argv:
             raise
-        raise SystemExit(f"{error}") from error
+        trouble = "The database does not answer: " if isinstance(error, OperationalError) else ""
+        raise SystemExit(f"{trouble}{error}") from error
 
 
 if __name__ == "__main__":

@@ -200,10 +200,18 @@ def refuse_stray_lines(file: Path) -> None:
             )
 
 
+def made_folder(path: Path) -> Path:
+    """The DATA_DIR, made where it is missing. Raises ImproperlyConfigured where it can't be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA_DIR {path} can't be made: {error.strerror}.") from error
+    return path
+
+
 def embedded_secret_key(data_dir: Path) -> str:
     """The secret key of an embedded start: made once, readable by its owner alone."""
     path = data_dir / "secret_key"
-    data_dir.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from asgi_project.env import BASE_DIR, embedded_secret_key, load
+from asgi_project.env import BASE_DIR, embedded_secret_key, load, made_folder
 from core.loopback import is_loopback
 
 env = load()
 
 EMBEDDED: bool = env.embedded
 DEBUG: bool = env["DEBUG"]
-DATA_DIR = BASE_DIR / env["DATA_DIR"]
+DATA_DIR = made_folder(BASE_DIR / env["DATA_DIR"])
 SECRET_KEY: str = env["SECRET_KEY"] or (embedded_secret_key(DATA_DIR) if EMBEDDED else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(

@@ -2,26 +2,16 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from asgi_project.env import SECRETS, VARIABLES, Settings, embedded_secret_key, refuse_stray_lines
+from asgi_project.env import SECRETS, VARIABLES, Settings, embedded_secret_key, made_folder, refuse_stray_lines
+from tests.support.processes import manage, run_python
 
 EXAMPLE = settings.BASE_DIR / ".env.example"
-
-
-def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`manage.py` with these variables and no others of ours."""
-    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    command = [sys.executable, "manage.py", *words]
-    return subprocess.run(
-        command, cwd=settings.BASE_DIR, env={**kept, **variables}, capture_output=True, text=True, check=False
-    )
 
 
 def test_it_lists_every_variable_with_its_default_in_the_example() -> None:
@@ -45,16 +35,10 @@ def test_it_reads_the_example_as_the_defaults(tmp_path: Path) -> None:
     copy.write_text(EXAMPLE.read_text().replace("SECRET_KEY=", "SECRET_KEY=s3cret"))
     wanted = ["DEFAULT_FROM_EMAIL", "DB_PORT", "EMAIL_USE_TLS", "SECRET_KEY", "DATA_DIR"]
     script = f"from asgi_project.env import load; s = load(); print([s[name] for name in {wanted}])"
-    done = manage_python(script, ENV_FILE=str(copy))
-    assert done == "['Mailing Service <noreply@localhost>', 5432, True, 's3cret', 'data']"
-
-
-def manage_python(script: str, **variables: str) -> str:
-    kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    command = [sys.executable, "-c", script]
-    return subprocess.run(
-        command, cwd=settings.BASE_DIR, env={**kept, **variables}, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    assert (
+        run_python(settings.BASE_DIR, "-c", script, ENV_FILE=str(copy)).stdout.strip()
+        == "['Mailing Service <noreply@localhost>', 5432, True, 's3cret', 'data']"
+    )
 
 
 MALFORMED = [
@@ -123,15 +107,30 @@ def test_it_refuses_a_file_that_is_not_text(tmp_path: Path) -> None:
         ({"SECRET_KEY": "x", "EMAIL_USE_TLS": "1", "EMAIL_USE_SSL": "1"}, "choose one"),
     ],
 )
-def test_it_stops_the_start_with_one_clear_line(variables: dict[str, str], message: str) -> None:
-    done = manage("check", ENV_FILE=os.devnull, **variables)
+def test_it_stops_the_start_with_one_clear_line(tmp_path: Path, variables: dict[str, str], message: str) -> None:
+    done = manage(settings.BASE_DIR, "check", ENV_FILE=os.devnull, DATA_DIR=str(tmp_path), **variables)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
+def test_it_says_when_the_database_does_not_answer(tmp_path: Path) -> None:
+    (tmp_path / "mailing.sqlite3").mkdir()
+    done = manage(settings.BASE_DIR, "migrate", ENV_FILE=os.devnull, SECRET_KEY="x", DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert "The database does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_makes_the_data_folder_or_says_why_not(tmp_path: Path) -> None:
+    assert made_folder(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ImproperlyConfigured, match=r"DATA_DIR .* can't be made: File exists"):
+        made_folder(tmp_path / "file")
+
+
 def test_it_makes_the_embedded_secret_key_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    made = embedded_secret_key(tmp_path / "data")
+    made = embedded_secret_key(tmp_path)
     assert len(made) > 50
-    assert embedded_secret_key(tmp_path / "data") == made
-    assert (tmp_path / "data" / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert embedded_secret_key(tmp_path) == made
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600

@@ -12,7 +12,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.commands.runserver import naiveip_re
-from django.db import OperationalError, connections
+from django.db import connections
 
 from core.loopback import is_loopback
 
@@ -35,7 +35,8 @@ class Command(BaseCommand):
         host, port = host_and_port(addrport, use_ipv6)
         refuse_other_addresses(host)
         refuse_taken_port(host, port)
-        self.say_what_to_migrate()
+        self.check_migrations()
+        connections.close_all()
         module, _dot, attribute = settings.ASGI_APPLICATION.rpartition(".")
         uvicorn.run(
             f"{module}:{attribute}",
@@ -49,14 +50,6 @@ class Command(BaseCommand):
             timeout_graceful_shutdown=DRAIN_SECONDS,
             forwarded_allow_ips=",".join(settings.TRUSTED_PROXIES),
         )
-
-    def say_what_to_migrate(self) -> None:
-        try:
-            self.check_migrations()
-        except OperationalError as error:
-            raise CommandError(f"The database does not answer: {error}") from error
-        finally:
-            connections.close_all()
 
 
 def host_and_port(addrport: str, use_ipv6: bool) -> tuple[str, int]:
