@@ -66,6 +66,8 @@ def claim_deliveries(worker_id: int, most: int, only_mailing: int | None = None)
     for position, mailing_id in enumerate(mailing_ids):
         share = -(-(most - len(claims)) // (len(mailing_ids) - position))
         claims += _claim_from(mailing_id, worker_id, share, now)
+    for mailing_id in mailing_ids:  # what a small mailing left of its share
+        claims += _claim_from(mailing_id, worker_id, most - len(claims), now)
     return claims
 
 
@@ -78,6 +80,8 @@ def _sending_mailings(now: datetime, only_mailing: int | None) -> list[int]:
 
 
 def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime) -> list[Claim]:
+    if most == 0:
+        return []
     due = (
         Delivery.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(mailing=mailing_id, state__in=Delivery.WAITING, next_attempt_at__lte=now)

@@ -41,9 +41,7 @@ def test_it_launches_with_frozen_content_and_one_delivery_each(owner: User) -> N
     assert delivery.message_id == f"<{mailing.content.token}.{delivery.recipient_id}@localhost>"
 
 
-def test_it_makes_the_rest_in_chunks_and_loses_nobody_in_between(
-    owner: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_makes_the_rest_in_chunks_and_loses_nobody_in_between(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(materialise, "CHUNK", 7)
     monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", 5)
     monkeypatch.setattr(materialise.materialise_chunk, "__defaults__", (7,))

@@ -43,8 +43,8 @@ def make_mailing(
 
 
 def states(mailing: Mailing) -> dict[str, str]:
-    """Each delivery's state by its address."""
-    return dict(Delivery.objects.filter(mailing=mailing).values_list("email", "state"))
+    """Each delivery's state by its address, in the order in which they were made."""
+    return dict(Delivery.objects.filter(mailing=mailing).order_by("pk").values_list("email", "state"))
 
 
 def counted(mailing: Mailing) -> dict[str, int]:

@@ -1,0 +1,28 @@
+"""Claims and what became of them, for tests of the ledger."""
+
+from __future__ import annotations
+
+from core.clock import db_now
+from mailer.delivery.claim import Claim, claim_deliveries, register_worker
+from mailer.delivery.ledger import Result
+from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, classify_reply, withheld
+
+ACCEPTED = classify_reply(Phase.BODY, Reply(250, "2.0.0 Ok: queued"))
+REJECTED = classify_reply(Phase.RCPT, Reply(550, "5.1.1 No such user"))
+DEFERRED = classify_reply(Phase.RCPT, Reply(450, "4.7.1 Greylisted"))
+UNCERTAIN = classify_break(Phase.BODY, "The connection was lost")
+LOST = classify_break(Phase.RCPT, "The connection was lost")
+SENDER_REFUSED = classify_reply(Phase.MAIL, Reply(550, "5.7.1 Sender refused"))
+WITHHELD = withheld(Phase.CONNECT)
+
+
+def a_worker() -> int:
+    return register_worker("this-host", "this-boot")
+
+
+def claimed(worker: int, most: int = 250) -> list[Claim]:
+    return sorted(claim_deliveries(worker, most), key=lambda claim: claim.delivery_id)
+
+
+def result(claim: Claim, outcome: Outcome) -> Result:
+    return Result(claim, outcome, db_now(), db_now())
