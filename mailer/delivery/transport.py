@@ -18,7 +18,7 @@ from mailer.delivery.backend import BackendConnection
 from mailer.delivery.breaker import Breaker
 from mailer.delivery.connection import ConnectFailed, Connection, OpenConnection
 from mailer.delivery.outcome import Kind, Outcome, Phase, Reply, Scope, classify_break, classify_reply, clean_text
-from mailer.delivery.transaction import SmtpChannel
+from mailer.delivery.transaction import SmtpChannel, Timeouts
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 NOT_IMPLEMENTED = 504  # the server does not know this way to log in (RFC 4954 §4)
@@ -72,16 +72,20 @@ def server_from_settings() -> Server | None:
     )
 
 
-async def open_connection(server: Server) -> SmtpChannel:
-    """Connect, greet, secure and log in as the server's entry says, never with less. Raises ConnectFailed."""
-    return await _Opening(server).run()
+async def open_connection(server: Server, timeouts: Timeouts | None = None) -> SmtpChannel:
+    """Connect, greet, secure and log in as the server's entry says, never with less. Raises ConnectFailed.
+
+    `timeouts` are for the mails afterwards; RFC 5321's by default.
+    """
+    return await _Opening(server, timeouts).run()
 
 
 class _Opening:
     """The way to a connection, remembering the phase it is in."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, timeouts: Timeouts | None) -> None:
         self._server = server
+        self._timeouts = timeouts
         self._phase = Phase.CONNECT
 
     async def run(self) -> SmtpChannel:
@@ -145,7 +149,7 @@ class _Opening:
         if protocol._buffer:
             raise self._failed(f"{self._server} said more than it was asked")
         transport = cast("asyncio.Transport", protocol.transport)
-        channel = SmtpChannel(transport, smtp.esmtp_extensions.copy())
+        channel = SmtpChannel(transport, smtp.esmtp_extensions.copy(), self._timeouts)
         smtp.protocol = smtp.transport = protocol.transport = None
         return channel
 
