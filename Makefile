@@ -18,15 +18,17 @@ run: .venv/runtime .env ## Start the whole product on http://127.0.0.1:8000 (POR
 	@$(RUN) manage.py demo
 	@exec $(RUN) manage.py runserver --noreload
 
+test: export SERVERS_USED := .servers-used
 test: .venv/dev ## Run every test, with servers that the tests start themselves
-	@$(COVERAGE) erase
+	@$(COVERAGE) erase && rm -f $(SERVERS_USED)
 	$(COVERAGE) run -m pytest -n 2 --ignore=tests/browser
 	TEST_DB=sqlite $(COVERAGE) run -m pytest -n 2 tests/delivery
 	$(COVERAGE) run -m pytest tests/browser
 	@$(COVERAGE) combine --quiet
 	@$(COVERAGE) report
-	@echo "The engine's lines and branches:"
+	@echo "The engine alone, lines and branches:"
 	@$(COVERAGE) report --include='mailer/delivery/*' --fail-under=95
+	@echo "Servers used:" && sort -u $(SERVERS_USED)
 
 check: .venv/dev ## Check style and types, then run every test
 	$(RUN) -m ruff check
@@ -45,7 +47,7 @@ LOCK := $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 
 	--no-emit-index-url --no-emit-find-links
 
 clean: ## Remove what was installed and measured; data/ and .env stay
-	rm -rf .venv .coverage .coverage.* htmlcov staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .coverage .coverage.* .servers-used htmlcov staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. PYTHON=/path/to/python3 names one." >&2; exit 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from pathlib import Path
 
 from asgi_project.env import BASE_DIR, VARIABLES
 
@@ -26,10 +27,11 @@ def free_port(wanted: int) -> int:
         return other
 
 
-def main() -> None:
-    with contextlib.suppress(FileExistsError), (BASE_DIR / ".env").open("x") as file:
-        file.write(ENV.format(port=free_port(int(VARIABLES["MAILCATCHER_PORT"].default))))
+def write_env(file: Path) -> None:
+    """Write the settings of an embedded start, unless the file is there: then it is never touched."""
+    with contextlib.suppress(FileExistsError), file.open("x") as new:
+        new.write(ENV.format(port=free_port(int(VARIABLES["MAILCATCHER_PORT"].default))))
 
 
 if __name__ == "__main__":
-    main()
+    write_env(BASE_DIR / ".env")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -79,12 +80,13 @@ def claim_a_share(number: int) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     used = [server.description for server in config.stash.get(SERVERS, [])]
     if os.environ.get("TEST_DB") == "sqlite":
-        import sqlite3
-
         used.append(f"SQLite {sqlite3.sqlite_version}")
     if find_chromium.cache_info().currsize:
         used.append(f"{program_version(find_chromium())} ({find_chromium()})")
     terminalreporter.write_line(f"Servers used: {', '.join(used)}")
+    if report := os.environ.get("SERVERS_USED"):  # `make test` runs pytest several times and tells at its end
+        with Path(report).open("a") as file:
+            file.writelines(f"{line}\n" for line in used)
 
 
 @pytest.hookimpl(tryfirst=True)
