@@ -12,6 +12,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.conf import settings
+from django.db import connection
+
 from asgi_project.env import VARIABLES
 from tests.support.servers import free_port
 
@@ -34,11 +37,23 @@ def run_python(site: Path, *words: str, **variables: str) -> subprocess.Complete
     return subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, check=False)
 
 
+def suite_variables() -> dict[str, str]:
+    """What makes a process of the working tree see this test process's PostgreSQL database and Redis."""
+    database = connection.settings_dict
+    return {
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "DATA_DIR": str(settings.DATA_DIR),
+        "REDIS_URL": settings.REDIS_URL,
+        **{f"DB_{name}": str(database[name]) for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")},
+    }
+
+
 @contextlib.contextmanager
-def running_site(site: Path, **variables: str) -> Iterator[str]:
+def running_site(site: Path, *words: str, **variables: str) -> Iterator[str]:
     """`manage.py runserver` of the site in this folder: its address, once it answers."""
     port = free_port()
-    command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}"]
+    command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}", *words]
     environment = {**bare_environment(), **variables}
     with subprocess.Popen(command, cwd=site, env=environment, start_new_session=True) as server:
         try:
