@@ -103,17 +103,16 @@ class Engine:
             self._start("schedule", self._keep_schedule()),
             self._start("publisher", self._keep_publishing()),
         ]
-        recorder = self._start("recorder", Recorder(self._worker, self._note).run(self._results))
+        recorder = self._start("recorder", self._record())
         senders = [self._start(f"sender {n}", self._sender()) for n in range(self._options.concurrency)]
         claimer = self._start("claimer", self._claim_until_done())
         try:
             await claimer
             for _sender in senders:
                 self._claims.put_nowait(None)
-            await _all_sent(senders, recorder)
-            if not recorder.done():
-                await self._results.put(None)
-                await recorder
+            await asyncio.gather(*senders)
+            await self._results.put(None)
+            await recorder
         finally:
             everything = [claimer, *senders, recorder, *side_tasks]
             for task in everything:
@@ -194,6 +193,15 @@ class Engine:
         left = await self._database.patiently(work_left, self._options.only_mailing)
         return left.due == 0 and (left.later == 0 or self._options.until is Until.NOTHING_DUE)
 
+    async def _record(self) -> None:
+        try:
+            await Recorder(self._worker, self._note).run(self._results)
+        except Exception as error:
+            self._fail(error)
+            while await self._results.get() is not None:
+                continue  # so that the senders can finish; the journal tells the next worker
+            raise
+
     def _note(self, batch: list[Result], recorded: Recorded) -> None:
         self._in_hand -= Counter(result.claim.mailing_id for result in batch)
         self._rate.add(seconds(), len(batch))
@@ -241,13 +249,6 @@ class RecentRate:
         while self._batches and self._batches[0][0] < now - 1:
             self._batches.popleft()
         return sum(n for _at, n in self._batches)
-
-
-async def _all_sent(senders: list[asyncio.Task[None]], recorder: asyncio.Task[None]) -> None:
-    """Wait for the senders. A recorder that ends before them has failed, and nothing takes their results any more."""
-    pending = {*senders, recorder}
-    while pending - {recorder} and recorder in pending:
-        _done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _wait(event: asyncio.Event, most: float) -> None:

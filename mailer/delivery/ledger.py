@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim
@@ -78,7 +79,7 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
         recorded.mailing_ids.add(result.claim.mailing_id)
         recorded.states[change.state] += 1
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
-            recorded.to_pause[result.claim.mailing_id] = result.outcome.server_response
+            recorded.to_pause[result.claim.mailing_id] = _what_to_do(result.outcome)
     for change, delivery_ids in by_change.items():
         _move(delivery_ids, change)
     for mailing_id in sorted(moves):
@@ -144,6 +145,16 @@ def _attempt(result: Result) -> Attempt:
         started_at=result.started_at,
         finished_at=result.finished_at,
     )
+
+
+def _what_to_do(outcome: Outcome) -> str:
+    """Why the mailing cannot go on, in the server's words, for the person who can mend it."""
+    words = f"{outcome.reply_code or ''} {outcome.server_response}".strip()
+    if outcome.scope is Scope.ACCOUNT:
+        return _("The mail server refuses our login. Check the user and the password. It says: %(words)s") % {
+            "words": words
+        }
+    return _("The mail server refuses this mailing as a whole. It says: %(words)s") % {"words": words}
 
 
 _ATTEMPT_STATUS = {

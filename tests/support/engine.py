@@ -1,0 +1,37 @@
+"""Runs of the engine, as its tests want them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from mailer.delivery.engine import Options, Summary, Until
+from mailer.delivery.ledger import Recorded
+from mailer.delivery.supervise import send_once
+from tests.support.smtp_server import SmtpServer
+
+
+async def send(
+    until: Until = Until.NOTHING_DUE,
+    *,
+    concurrency: int = 5,
+    stop: asyncio.Event | None = None,
+    only_mailing: int | None = None,
+    on_recorded: Callable[[Recorded], None] = lambda recorded: None,
+) -> Summary:
+    """One run of the engine."""
+    return await send_once(Options(concurrency, until, only_mailing), stop or asyncio.Event(), on_recorded)
+
+
+def accepted_by(server: SmtpServer) -> Counter[str]:
+    """How often the server took a mail for each address."""
+    return Counter(mail.rcpt_to for mail in server.accepted)
+
+
+async def until(condition: Callable[[], Any], most: float = 15.0) -> None:
+    """Wait for what the database will say."""
+    async with asyncio.timeout(most):
+        while not await condition():  # noqa: ASYNC110 - another process or thread may be the one that changes it
+            await asyncio.sleep(0.02)
