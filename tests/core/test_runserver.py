@@ -50,6 +50,18 @@ def test_it_refuses_other_addresses_under_the_embedded_start(settings: Any, addr
         call_command("runserver", address, "--noreload")
 
 
+@pytest.mark.parametrize(("words", "embedded"), [(["--workers=2"], False), (["--workers=2", "--noreload"], True)])
+def test_it_refuses_workers_where_one_process_must_do(settings: Any, words: list[str], embedded: bool) -> None:
+    settings.EMBEDDED = embedded
+    with pytest.raises(CommandError, match="--workers goes with --noreload"):
+        call_command("runserver", *words)
+
+
+def test_it_refuses_no_workers() -> None:
+    with pytest.raises(CommandError, match="from 1"):
+        call_command("runserver", "--workers=0")
+
+
 def test_it_says_when_the_port_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

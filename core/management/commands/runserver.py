@@ -31,9 +31,14 @@ class Command(BaseCommand):
             "--noreload", action="store_false", dest="use_reloader", help="Don't start anew when code changes."
         )
 
-    def handle(self, *args: Any, addrport: str, use_ipv6: bool, use_reloader: bool, **options: Any) -> None:
+        parser.add_argument("--workers", type=int, default=1, help="Processes; more than one goes with --noreload.")
+
+    def handle(
+        self, *args: Any, addrport: str, use_ipv6: bool, use_reloader: bool, workers: int, **options: Any
+    ) -> None:
         host, port = host_and_port(addrport, use_ipv6)
         refuse_other_addresses(host)
+        refuse_workers(workers, use_reloader)
         refuse_taken_port(host, port)
         self.check_migrations()
         connections.close_all()
@@ -42,6 +47,7 @@ class Command(BaseCommand):
             f"{module}:{attribute}",
             host=host,
             port=port,
+            workers=workers,
             reload=use_reloader,
             reload_dirs=[str(settings.BASE_DIR / name) for name in WATCHED] if use_reloader else None,
             reload_includes=["*.html"] if use_reloader else None,  # templates are cached
@@ -71,6 +77,14 @@ def refuse_other_addresses(host: str) -> None:
             f"An embedded start listens on 127.0.0.1 only, not on {host}: it has a demo login and shows its mail to "
             "whoever is on this machine. README.md says how to run it for real."
         )
+
+
+def refuse_workers(workers: int, use_reloader: bool) -> None:
+    """Raises CommandError where as many processes can't be."""
+    if workers < 1:
+        raise CommandError("--workers takes a number from 1.")
+    if workers > 1 and (use_reloader or settings.EMBEDDED):
+        raise CommandError("--workers goes with --noreload, and not with an embedded start, which is one process.")
 
 
 def refuse_taken_port(host: str, port: int) -> None:
