@@ -178,6 +178,7 @@ class SmtpChannel(asyncio.Protocol):
         trouble = f"The server took nothing of the mail for {seconds:g} seconds"
         timer = asyncio.get_running_loop().call_later(seconds, self._break, trouble)
         try:
+            await asyncio.sleep(0)  # a server that takes all at once must not keep the loop from others
             await self._can_write.wait()
         finally:
             timer.cancel()

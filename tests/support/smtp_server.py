@@ -174,11 +174,12 @@ def say_more_after(stage: Stage, more: str = "421 4.3.2 Shutting down", times: i
 
 
 def reply_within_body(reply: str, after: int = 1) -> Behaviour:
-    """Lets the mail come, but replies once so many bytes of it are there, long before the dot."""
+    """Lets the mail come, but reads no further than so many bytes of it, and replies then, long before the dot."""
 
     async def act(session: Session) -> None:
         session.say("354 Go ahead")
         await session.read_at_least(after)
+        session.stop_reading()
         session.say(reply)
         await session.gone.wait()
         raise HangUp
@@ -243,8 +244,9 @@ class SmtpServer:
         self.connections = 0
         self.pipelined = False  # whether a client sent a command before the reply to the one before
         self._used: Counter[int] = Counter()
+        self._reached: dict[Stage, threading.Event] = {}
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) if log else None
-        self._sessions: set[Session] = set()
+        self.sessions: list[Session] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="SMTP server", daemon=True)
 
@@ -265,7 +267,17 @@ class SmtpServer:
         """The command lines that began with this verb, over all connections."""
         return [line for _connection, line in self.commands if line.upper().startswith(verb)]
 
+    async def reached(self, stage: Stage) -> None:
+        """Wait until some connection has come to the stage. To be awaited in the test's own loop."""
+        event = self._reached.setdefault(stage, threading.Event())
+        await asyncio.to_thread(event.wait, 10)
+
+    async def hang_up(self) -> None:
+        """End every connection. To be awaited in the test's own loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop))
+
     def behaviour_at(self, stage: Stage, session: Session) -> Behaviour | None:
+        self._reached.setdefault(stage, threading.Event()).set()
         address = session.rcpt_to or session.mail_from
         for behaviour in (
             *self.by_connection.get(session.number, ()),
@@ -290,18 +302,18 @@ class SmtpServer:
 
     def _session(self) -> Session:
         self.connections += 1
-        session = Session(self, self.connections)
-        self._sessions.add(session)
-        return session
+        return Session(self, self.connections)
 
     async def _stop(self) -> None:
         self._server.close()
         await self._server.wait_closed()
-        for session in self._sessions:
+        await self._hang_up()
+        await asyncio.gather(*(session.task for session in self.sessions if session.task is not None))
+
+    async def _hang_up(self) -> None:
+        for session in self.sessions:
             session.reset()
-        tasks = [session.task for session in self._sessions if session.task is not None]
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # lets the transports close
+        await asyncio.gather(*(session.gone.wait() for session in self.sessions))
 
 
 @dataclass(eq=False)
@@ -322,6 +334,7 @@ class Session(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.server.sessions.append(self)
         self.task = asyncio.get_running_loop().create_task(self._serve())
 
     def data_received(self, data: bytes) -> None:
