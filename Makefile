@@ -15,7 +15,7 @@ help: ## Say what there is
 
 run: .venv/runtime .env ## Start the whole product on http://127.0.0.1:8000 (PORT=8001 for another)
 	@$(RUN) manage.py migrate --verbosity 0
-	@$(RUN) manage.py demo
+	@! grep -qiE '^EMBEDDED=(True|1|yes|on)' .env || $(RUN) manage.py demo
 	@exec $(RUN) manage.py runserver --noreload
 
 test: export SERVERS_USED := .servers-used
