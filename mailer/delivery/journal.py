@@ -79,11 +79,15 @@ class Journal:
             directory.mkdir(parents=True, exist_ok=True)
             _set_leftovers_aside(path)
             lock = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write(lock, 0, ["header", host, boot_id, sync])
-            if sync:
-                os.fsync(lock)
-            return cls(path, lock, sync, segment_bytes)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _write(lock, 0, ["header", host, boot_id, sync])
+                if sync:
+                    os.fsync(lock)
+                return cls(path, lock, sync, segment_bytes)
+            except OSError:
+                os.close(lock)
+                raise
         except OSError as error:
             raise _unwritable(error) from error
 
