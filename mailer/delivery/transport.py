@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -186,6 +187,8 @@ class _Opening:
                 return f"{self._server} closed the connection"
             case aiosmtplib.SMTPException():
                 return f"{self._server} does not speak SMTP as it should: {clean_text(root.message)}"
+            case OSError(errno=int(number)):
+                return f"No connection to {self._server}: {os.strerror(number)}"
             case _:
                 return f"No connection to {self._server}: {root}"
 

@@ -21,6 +21,7 @@ from tests.support.smtp_server import (
     garbage_at,
     greylist,
     half_reply_at,
+    pause_reading_at,
     refuse_data,
     refuse_message,
     refuse_recipient,
@@ -299,7 +300,7 @@ async def test_it_asks_for_the_hand_over_before_the_last_chunk_of_a_large_mail()
 
 
 async def test_it_waits_while_the_server_takes_a_huge_mail() -> None:
-    with SmtpServer() as server:
+    with SmtpServer(pause_reading_at("data", 0.02)) as server:
         assert (await deliver(server, envelope(content=HUGE))).kind is Kind.ACCEPTED
     assert [mail.content == HUGE for mail in server.accepted] == [True]
 

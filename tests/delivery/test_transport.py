@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import ssl
@@ -8,11 +9,12 @@ from typing import Any
 
 import pytest
 import trustme
+import uvloop
 from django.core import mail
 
 from mailer.delivery.connection import ConnectFailed
 from mailer.delivery.outcome import Kind, Phase, Scope
-from mailer.delivery.transaction import SmtpChannel
+from mailer.delivery.transaction import SmtpChannel, Timeouts
 from mailer.delivery.transport import Server, open_connection, server_from_settings, transport_from_settings
 from tests.support.smtp_client import CONTENT, Gate, envelope
 from tests.support.smtp_server import (
@@ -25,6 +27,7 @@ from tests.support.smtp_server import (
     reply_at,
     say_more_after,
     silent_at,
+    stay_after_quit,
 )
 
 USER, PASSWORD = LOGIN
@@ -104,6 +107,29 @@ async def test_it_carries_a_large_mail_over_tls(authority: trustme.CA) -> None:
         await channel.quit()
     assert outcome.kind is Kind.ACCEPTED
     assert [mail.content == content for mail in server.accepted] == [True]
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_it_does_not_wait_for_a_server_that_stays_after_the_goodbye(authority: trustme.CA) -> None:
+    with SmtpServer(stay_after_quit(), certificate=certificate(authority, "127.0.0.1")) as server:
+        channel = await open_connection(entry(server, tls="starttls"), Timeouts(quit=0.05))
+        await channel.quit()
+        assert not channel.is_usable
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
+def test_it_works_on_uvloop_as_well(tls: str, authority: trustme.CA) -> None:
+    async def send(server: SmtpServer) -> Kind:
+        return await sent_through(await open_connection(entry(server, tls=tls)))
+
+    context = None if tls == "none" else certificate(authority, "127.0.0.1")
+    with (
+        SmtpServer(certificate=context, implicit_tls=tls == "implicit") as server,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        assert runner.run(send(server)) is Kind.ACCEPTED
+    assert [mail.content for mail in server.accepted] == [CONTENT]
 
 
 @pytest.mark.usefixtures("trusted")
@@ -201,6 +227,14 @@ async def test_it_tells_of_a_refused_connection(host: str) -> None:
         Kind.DEFERRED,
         Scope.CONNECTION,
         Phase.CONNECT,
+    )
+
+
+async def test_it_tells_of_an_address_that_cannot_be_reached() -> None:
+    reason = str(await failure(Server("255.255.255.255", 25)))
+    assert reason.removeprefix("No connection to 255.255.255.255:25: ") in (
+        "Network is unreachable",
+        "Permission denied",  # where the machine has a route
     )
 
 

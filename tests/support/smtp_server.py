@@ -208,6 +208,28 @@ def stop_reading_at(stage: Stage) -> Behaviour:
     return Behaviour(stage, act)
 
 
+def pause_reading_at(stage: Stage, seconds: float) -> Behaviour:
+    """Behaves, but takes no more bytes off the wire for a while."""
+
+    async def act(session: Session) -> str:
+        session.stop_reading()
+        asyncio.get_running_loop().call_later(seconds, session.go_on_reading)
+        return session.ordinary_reply(stage)
+
+    return Behaviour(stage, act)
+
+
+def stay_after_quit() -> Behaviour:
+    """Says goodbye, but neither closes the connection nor notices that the client does."""
+
+    async def act(session: Session) -> None:
+        session.say(session.ordinary_reply("quit"))
+        session.stop_reading()
+        await session.gone.wait()
+
+    return Behaviour("quit", act)
+
+
 class SmtpServer:
     """A server on 127.0.0.1 and a free port, from `with` to the end of its block.
 
@@ -356,6 +378,9 @@ class Session(asyncio.Protocol):
 
     def stop_reading(self) -> None:
         self._transport.pause_reading()
+
+    def go_on_reading(self) -> None:
+        self._transport.resume_reading()
 
     async def read_at_least(self, size: int) -> None:
         while len(self._unread) < size:
