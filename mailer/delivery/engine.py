@@ -122,6 +122,7 @@ class Engine:
         if self._failure is not None:
             raise self._failure
         self._summary.left = await self._database(work_left, self._options.only_mailing)
+        self._summary.states.update(self._worker.swept)
         self._summary.trouble = self._trouble()
         return self._summary
 

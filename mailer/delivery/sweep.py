@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,15 +26,20 @@ KILLED = "The sender stopped after handing the mail over; the server's reply is 
 UNKNOWN = "The sender vanished and its journal cannot tell whether the mail was handed over."
 
 
-def sweep_dead_workers(by_worker: int, journals: Path, host: str) -> None:
-    """Settle the claims of every other worker that can be proved dead, or that has been silent too long."""
+def sweep_dead_workers(by_worker: int, journals: Path, host: str) -> Counter[str]:
+    """Settle the claims of every other worker that can be proved dead, or that has been silent too long.
+
+    Returns how many deliveries came to which state.
+    """
+    states: Counter[str] = Counter()
     for worker in _others_with_claims(by_worker):
         takeover = _take_over(worker, journals, host)
         if takeover is not None:
-            _sweep(worker, by_worker, takeover)
+            states += _sweep(worker, by_worker, takeover)
             takeover.remove()
         elif worker.lease_expires_at + SILENCE < db_now():
-            _sweep(worker, by_worker, None)
+            states += _sweep(worker, by_worker, None)
+    return states
 
 
 def _others_with_claims(by_worker: int) -> list[Worker]:
@@ -51,12 +57,15 @@ def _take_over(worker: Worker, journals: Path, host: str) -> Takeover | None:
         return None
 
 
-def _sweep(worker: Worker, by_worker: int, takeover: Takeover | None) -> None:
+def _sweep(worker: Worker, by_worker: int, takeover: Takeover | None) -> Counter[str]:
+    states: Counter[str] = Counter()
     Worker.objects.filter(pk=worker.pk).update(swept_at=db_now())
     for batch in _claimed_by(worker):
         results = [_result(delivery, takeover) for delivery in batch]
-        recorded = record(worker.pk, results, counted_by=by_worker)
-        logger.warning("Worker %s is gone; what it had claimed is now: %s", worker, dict(recorded.states))
+        states += record(worker.pk, results, counted_by=by_worker).states
+    found = ", ".join(f"{n} {state}" for state, n in states.items())
+    logger.warning("Worker %s is gone; what it had claimed is now: %s", worker, found)
+    return states
 
 
 def _claimed_by(worker: Worker) -> Iterator[list[Delivery]]:

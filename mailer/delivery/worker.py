@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.clock import seconds
@@ -34,6 +35,7 @@ class Worker:
     journal: Journal
     journals: Path
     host: str
+    swept: Counter[str] = field(default_factory=Counter)  # what became of the claims of dead workers, by state
 
     async def keep_lease(self, trouble: Callable[[], str]) -> None:
         """Renew the lease every few seconds, and at once when the trouble changes; sweep after dead workers.
@@ -44,13 +46,17 @@ class Worker:
             told = trouble()
             try:
                 await self.renew(told)
-                await self.database(sweep_dead_workers, self.id, self.journals, self.host)
+                await self.sweep()
             except DATABASE_GONE as error:
                 logger.warning("The lease could not be renewed: %s", error)
             for _look in range(round(RENEW_EVERY / TROUBLE_LOOK)):
                 await asyncio.sleep(TROUBLE_LOOK)
                 if trouble() != told:
                     break
+
+    async def sweep(self) -> None:
+        """Take over what dead workers have left."""
+        self.swept.update(await self.database(sweep_dead_workers, self.id, self.journals, self.host))
 
     async def renew(self, trouble: str) -> None:
         asked_at = seconds()
@@ -70,7 +76,7 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
         journal = Journal.open(journals, worker_id, host, boot_id(), sync)
         worker = Worker(worker_id, database, Gate(seconds), journal, journals, host)
         try:
-            await database(sweep_dead_workers, worker_id, journals, host)
+            await worker.sweep()
             await worker.renew("")
             yield worker
         finally:

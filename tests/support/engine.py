@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
+from django.db import connection
 
 from mailer.delivery.engine import Options, Summary, Until
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.supervise import send_once
+from tests.support.processes import bare_environment, suite_variables
 from tests.support.smtp_server import SmtpServer
 
 
@@ -35,3 +42,22 @@ async def until(condition: Callable[[], Any], most: float = 15.0) -> None:
     async with asyncio.timeout(most):
         while not await condition():  # noqa: ASYNC110 - another process or thread may be the one that changes it
             await asyncio.sleep(0.02)
+
+
+def sending_process(data_dir: Path, server: SmtpServer, *words: str, **variables: str) -> subprocess.Popen[str]:
+    """`manage.py send_mailings` in a process of its own, on this test's database, its journals in `data_dir`."""
+    own = {
+        "DATA_DIR": str(data_dir),
+        "EMAIL_HOST": "127.0.0.1",
+        "EMAIL_PORT": str(server.port),
+        "EMAIL_USE_TLS": "False",
+    }
+    if connection.vendor == "sqlite":
+        database = data_dir / "mailing.sqlite3"
+        if not database.exists():
+            database.symlink_to(connection.settings_dict["NAME"])
+    environment = {**bare_environment(), **suite_variables(), **own, **variables}
+    command = [sys.executable, "manage.py", "send_mailings", *words]
+    return subprocess.Popen(
+        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )

@@ -38,14 +38,15 @@ def run_python(site: Path, *words: str, **variables: str) -> subprocess.Complete
 
 
 def suite_variables() -> dict[str, str]:
-    """What makes a process of the working tree see this test process's PostgreSQL database and Redis."""
+    """What makes a process of the working tree see this test process's Redis, and its database if PostgreSQL."""
     database = connection.settings_dict
+    names = ("NAME", "USER", "PASSWORD", "HOST", "PORT") if connection.vendor == "postgresql" else ()
     return {
         "ENV_FILE": os.devnull,
         "SECRET_KEY": settings.SECRET_KEY,
         "DATA_DIR": str(settings.DATA_DIR),
         "REDIS_URL": settings.REDIS_URL,
-        **{f"DB_{name}": str(database[name]) for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")},
+        **{f"DB_{name}": str(database[name]) for name in names},
     }
 
 

@@ -1,0 +1,181 @@
+"""`manage.py send_mailings` as people run it: a process of its own, its words and its exit status."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from core.clock import db_now
+from core.models import User
+from mailer.delivery.schedule import change_status
+from mailer.models import Attempt, Delivery, Mailing
+from tests.support.engine import accepted_by, sending_process
+from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
+from tests.support.smtp_server import SmtpServer, drop_after_dot, greylist, refuse_sender, slow
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def launched(owner: User, n: int) -> Mailing:
+    make_crowd(owner, n)
+    return change_status(make_mailing(owner).pk, "start", owner)
+
+
+def ran(data_dir: Path, server: SmtpServer, *words: str, **variables: str) -> tuple[int, str, str]:
+    """The command's exit status, what it said and what it complained of."""
+    with sending_process(data_dir, server, *words, **variables) as process:
+        said, complained = process.communicate(timeout=60)
+    return process.returncode, said, complained
+
+
+def test_it_sends_what_is_active_and_exits_with_nothing_due(owner: User, tmp_path: Path) -> None:
+    scheduled = make_mailing(owner)
+    draft = make_mailing(owner)
+    make_crowd(owner, 30)
+    change_status(scheduled.pk, "schedule", owner)
+    with SmtpServer() as server:
+        status, said, _complained = ran(tmp_path, server, "--concurrency", "20")
+    assert (status, said) == (0, "30 sent\n")
+    assert Mailing.objects.get(pk=scheduled.pk).status == "completed"
+    assert Mailing.objects.get(pk=draft.pk).status == "draft"
+    assert counted(scheduled) == {"sent": 30}
+
+
+def test_it_sends_a_draft_when_it_is_named(owner: User, tmp_path: Path) -> None:
+    make_crowd(owner, 3)
+    draft = make_mailing(owner)
+    with SmtpServer() as server:
+        status, said, _complained = ran(tmp_path, server, "--mailing", str(draft.pk), "--json")
+    assert status == 0
+    assert json.loads(said)["deliveries"] == {"sent": 3}
+
+
+def test_it_says_how_many_wait_and_until_when(owner: User, tmp_path: Path) -> None:
+    launched(owner, 2)
+    with SmtpServer(greylist()) as server:
+        status, said, _complained = ran(tmp_path, server)
+    assert status == 0
+    assert "2 deferred" in said
+    assert "2 wait for another try, the first at" in said
+
+
+def test_it_waits_for_retries_when_asked_to(owner: User, tmp_path: Path) -> None:
+    mailing = launched(owner, 2)
+    with SmtpServer(greylist()) as server, sending_process(tmp_path, server, "--wait") as process:
+        wait_until(lambda: Delivery.objects.filter(state="deferred").count() == 2)
+        Delivery.objects.update(next_attempt_at=db_now() - timedelta(seconds=1))
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert counted(mailing) == {"sent": 2}
+
+
+def test_it_exits_with_2_when_an_error_paused_a_mailing(owner: User, tmp_path: Path) -> None:
+    mailing = launched(owner, 2)
+    with SmtpServer(refuse_sender(550, "5.7.1 Not you")) as server:
+        status, said, _complained = ran(tmp_path, server)
+    assert status == 2
+    assert f"Mailing {mailing.pk} is paused" in said
+    assert "Not you" in said
+
+
+def test_it_exits_with_2_without_a_server_and_says_why(owner: User, tmp_path: Path) -> None:
+    launched(owner, 2)
+    with SmtpServer() as server:
+        status, said, _complained = ran(tmp_path, server, EMAIL_HOST="")
+    assert status == 2
+    assert "EMAIL_HOST is empty" in said
+    assert not Attempt.objects.exists()
+
+
+def test_it_exits_with_3_when_something_is_uncertain(owner: User, tmp_path: Path) -> None:
+    launched(owner, 2)
+    with SmtpServer(drop_after_dot(times=1)) as server:
+        status, said, _complained = ran(tmp_path, server)
+    assert status == 3
+    assert "1 uncertain" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--mailing", "999"], "no mailing 999"),
+        (["--concurrency", "0"], "concurrency"),
+        (["--watch", "--wait"], "--watch"),
+    ],
+)
+def test_it_refuses_what_makes_no_sense(db: None, words: list[str], complaint: str) -> None:
+    with pytest.raises(CommandError, match=complaint):
+        call_command("send_mailings", *words)
+
+
+def test_it_says_why_a_mailing_cannot_be_sent_now(owner: User) -> None:
+    make_crowd(owner, 1)
+    mailing = launched(owner, 0)
+    change_status(mailing.pk, "cancel", owner)
+    with pytest.raises(CommandError, match="cancelled"):
+        call_command("send_mailings", "--mailing", str(mailing.pk))
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_watching_one_drains_when_told_to_stop(owner: User, tmp_path: Path, signal_number: int) -> None:
+    mailing = launched(owner, 500)
+    with SmtpServer(slow(0.02)) as server:
+        with sending_process(tmp_path, server, "--watch", "--concurrency", "5") as process:
+            wait_until(lambda: len(server.accepted) > 20)
+            process.send_signal(signal_number)
+            process.communicate(timeout=20)
+        assert process.returncode == 0
+        agrees(mailing, server)
+    assert set(counted(mailing)) == {"sent", "queued"}
+
+
+def test_a_killed_one_loses_nothing_and_repeats_nothing(owner: User, tmp_path: Path) -> None:
+    mailing = launched(owner, 400)
+    log = tmp_path / "accepted.log"
+    with SmtpServer(slow(0.01), log=log) as server:
+        for kill_after in (30, 120, 200):
+            with sending_process(tmp_path, server, "--watch", "--concurrency", "10") as process:
+                wait_until(lambda least=kill_after: len(server.accepted) >= least)  # type: ignore[misc]
+                process.kill()
+        status, _said, _complained = ran(tmp_path, server, "--concurrency", "10", "--wait")
+        assert status in (0, 3)
+        taken = accepted_by(server)
+        by_state = states(mailing)
+        assert max(taken.values()) == 1
+        assert {email for email, state in by_state.items() if state == "sent"} <= set(taken)
+        assert {email for email in taken if by_state[email] not in ("sent", "uncertain")} == set()
+    assert set(by_state.values()) <= {"sent", "uncertain"}
+    assert list(by_state.values()).count("uncertain") <= 3 * 10
+    assert counted(mailing) == really_counted(mailing)
+
+
+def test_the_console_backend_prints_the_mail(owner: User, tmp_path: Path) -> None:
+    launched(owner, 1)
+    with SmtpServer() as server:
+        backend = "django.core.mail.backends.console.EmailBackend"
+        status, said, _complained = ran(tmp_path, server, EMAIL_BACKEND=backend)
+    assert status == 0
+    assert "To: Person 0 <r0@example.com>" in said
+    assert Attempt.objects.get().server_response == f"Taken by {backend}, which gives no reply"
+
+
+def agrees(mailing: Mailing, server: SmtpServer) -> None:
+    taken = accepted_by(server)
+    assert max(taken.values()) == 1
+    assert set(taken) == {email for email, state in states(mailing).items() if state == "sent"}
+    assert counted(mailing) == really_counted(mailing)
+
+
+def wait_until(condition: Callable[[], Any], most: float = 30.0) -> None:
+    deadline = time.monotonic() + most
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
