@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "mailer": {"mailer", "core"},
     "core": {"core"},
 }
-PURE = ["compose", "outcome", "retry", "transaction", "journal", "throttle"]
+PURE = ["compose", "outcome", "retry", "replies", "transaction", "journal", "connection", "breaker", "throttle"]
 KEPT_OUT = ("django.db", "mailer.models", "core.models", "aiosmtplib")
 
 
