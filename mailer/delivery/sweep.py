@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def sweep_dead_workers(by_worker: int, journals: Path, host: str) -> Counter[str
     for worker in _others_with_claims(by_worker):
         takeover = _take_over(worker, journals, host)
         if takeover is not None:
-            states += _sweep(worker, by_worker, takeover)
-            takeover.remove()
+            with closing(takeover):  # where recording fails, another may try
+                states += _sweep(worker, by_worker, takeover)
+                takeover.remove()
         elif worker.lease_expires_at + SILENCE < db_now():
             states += _sweep(worker, by_worker, None)
     return states
