@@ -14,6 +14,7 @@ django_application = get_asgi_application()  # before anything that imports mode
 
 from django.conf import settings  # noqa: E402
 
+from asgi_project.lifespan import with_lifespan  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
@@ -23,4 +24,4 @@ router = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
-application = refuse_other_machines(router) if settings.EMBEDDED else router
+application = with_lifespan(refuse_other_machines(router) if settings.EMBEDDED else router)
