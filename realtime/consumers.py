@@ -90,8 +90,8 @@ class MailingConsumer:
 
     async def _may_watch(self) -> bool:
         """Whether the session still stands, its user is active, and the mailing is theirs to see."""
-        store = import_module(settings.SESSION_ENGINE).SessionStore(self._session_key)
-        user = await get_user({"session": store})
+        as_scope: Any = {"session": import_module(settings.SESSION_ENGINE).SessionStore(self._session_key)}
+        user = await get_user(as_scope)
         return isinstance(user, User) and await database_sync_to_async(_is_visible)(user, self._mailing_id)
 
     async def _close(self, code: int = 1000) -> None:

@@ -17,7 +17,7 @@ OVERLAP = 5.0  # seconds; keys are given before they are committed, so that a lo
 
 @dataclass(frozen=True)
 class Reading:
-    """What one look at the database found. `attempts` may hold known ones; `newer` counts those above the last known."""
+    """One look at the database. `attempts` may hold known ones; `newer` counts those after the last known."""
 
     progress: Progress
     attempts: list[AttemptRow]

@@ -4,8 +4,10 @@ from typing import Any
 
 from django.urls import path
 
-from realtime.consumers import watch_mailing
+from realtime import consumers
 
-websocket_urlpatterns: list[Any] = [
+watch_mailing: Any = consumers.watch_mailing  # an ASGI application, where path() is typed for views
+
+websocket_urlpatterns = [
     path("ws/mailings/<int:pk>/", watch_mailing),
 ]
