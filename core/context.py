@@ -1,0 +1,11 @@
+"""What every page knows."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def site(_request: HttpRequest) -> dict[str, bool]:
+    """Whether this is an embedded start, which has a mail catcher to show."""
+    return {"EMBEDDED": settings.EMBEDDED}
