@@ -55,6 +55,9 @@ class Store:
         name = f"{key}.eml"
         return self._mail(name) if name in self._names() else None
 
+    def count(self) -> int:
+        return len(self._names())
+
     def clear(self) -> None:
         for name in self._names():
             (self._directory / name).unlink(missing_ok=True)
