@@ -8,7 +8,8 @@ from liquid import BoundTemplate, Environment
 from liquid.exceptions import LiquidError
 
 KNOWN_TAGS = ("recipient.full_name", "recipient.email", "recipient.comment")
-UNSAFE_TAGS = ("include", "render", "extends", "block", "macro", "call", "import")
+EXAMPLE = {"full_name": "Ana Novák", "email": "ana@example.com", "comment": "met at the fair"}
+LOADING_TAGS = ("include", "render", "extends", "block", "macro", "call", "import")
 OUTPUT_LIMIT = 1_000_000  # bytes
 
 
@@ -28,40 +29,48 @@ class _Fenced(Environment):
 
 
 _environment = _Fenced()
-for _name in UNSAFE_TAGS:
+for _name in LOADING_TAGS:
     _environment.tags.pop(_name, None)
 
 
 class Template:
-    """A compiled template: `render` fills it in."""
+    """A compiled template: compile once per mailing, render per recipient."""
 
     def __init__(self, template: BoundTemplate) -> None:
         self._template = template
 
     def render(self, context: Mapping[str, object]) -> str:
-        """The text for one recipient; what is undefined is empty. Raises TemplateProblem."""
+        """The text for one recipient; what is undefined is empty. Raises TemplateProblem and nothing else."""
         try:
             return self._template.render(**context)
-        except (LiquidError, RecursionError, ArithmeticError, ValueError, TypeError) as error:
+        except Exception as error:  # filters raise what Python raises: OverflowError, TypeError, …
             raise _problem(error) from error
 
     def unknown_tags(self) -> list[str]:
         """The variables it asks for that no recipient has."""
         analysis = self._template.analyze(include_partials=False)
         asked = {str(variable) for places in analysis.globals.values() for variable in places}
-        return sorted(asked - set(KNOWN_TAGS))
+        return sorted(tag for tag in asked if not tag.startswith(KNOWN_TAGS))
 
 
 def compile_template(source: str) -> Template:
-    """Raises TemplateProblem, with the line, where the source does not parse."""
+    """Raises TemplateProblem, with the line, for what does not parse and for filters that do not exist."""
     try:
-        return Template(_environment.from_string(source))
+        template = _environment.from_string(source)
+        _refuse_unknown_filters(template, source)
     except (LiquidError, RecursionError) as error:
         raise _problem(error) from error
+    return Template(template)
+
+
+def _refuse_unknown_filters(template: BoundTemplate, source: str) -> None:
+    for name, places in template.analyze(include_partials=False).filters.items():
+        if name not in _environment.filters:
+            raise TemplateProblem(f"unknown filter '{name}'", source.count("\n", 0, places[0].index) + 1)
 
 
 def _problem(error: Exception) -> TemplateProblem:
     if not isinstance(error, LiquidError):
-        return TemplateProblem(str(error) or type(error).__name__)
+        return TemplateProblem(f"it cannot be filled in: {error!r}")
     context = error.context()
     return TemplateProblem(str(error.message or error), context[0] if context else None)

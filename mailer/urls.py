@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailer.views import home, mailcatcher
+from mailer.views import home, mailcatcher, messages, recipients
 
 mailcatcher_urls = [
     path("mailcatcher/", mailcatcher.inbox, name="mailcatcher_inbox"),
@@ -12,7 +12,26 @@ mailcatcher_urls = [
     path("mailcatcher/<str:key>/source/", mailcatcher.source, name="mailcatcher_source"),
 ]
 
+recipient_urls = [
+    path("recipients/", recipients.recipient_list, name="recipient_list"),
+    path("recipients/new/", recipients.create_recipient, name="recipient_create"),
+    path("recipients/import/", recipients.import_page, name="recipient_import"),
+    path("recipients/<int:pk>/", recipients.recipient_detail, name="recipient_detail"),
+    path("recipients/<int:pk>/edit/", recipients.edit_recipient, name="recipient_edit"),
+    path("recipients/<int:pk>/delete/", recipients.delete_recipient, name="recipient_delete"),
+]
+
+message_urls = [
+    path("messages/", messages.message_list, name="message_list"),
+    path("messages/new/", messages.create_message, name="message_create"),
+    path("messages/<int:pk>/", messages.message_detail, name="message_detail"),
+    path("messages/<int:pk>/edit/", messages.edit_message, name="message_edit"),
+    path("messages/<int:pk>/delete/", messages.delete_message, name="message_delete"),
+]
+
 urlpatterns = [
     path("", home.home, name="home"),
+    *recipient_urls,
+    *message_urls,
     *mailcatcher_urls,
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import wraps
 from itertools import islice
 from typing import Any, Concatenate, ParamSpec
 
@@ -30,15 +29,13 @@ FENCE = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 def for_this_machine(view: View[P]) -> View[P]:
     """The view, public, but there only under the embedded start and for clients on this machine."""
 
-    @login_not_required
-    @wraps(view)
-    async def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    async def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not settings.EMBEDDED or not is_loopback(request.META.get("REMOTE_ADDR", "")):
             raise Http404
         request.user = await request.auser()  # loaded before the template asks
         return await view(request, *args, **kwargs)
 
-    return guarded
+    return login_not_required(guarded)
 
 
 def _store() -> Store:

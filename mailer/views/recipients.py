@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from core.access import SignedInRequest, owned, visible_to
+from core.async_forms import save_valid
+from core.paging import page_by_key
+from mailer.delivery.schedule import finish_materialising
+from mailer.forms.recipients import ImportForm, RecipientForm
+from mailer.importing import UnreadableFile, import_recipients
+from mailer.models import Attempt, Delivery, Mailing, Recipient
+from mailer.search import matching
+
+SHOWN_DELIVERIES = 50
+
+
+@require_safe
+async def recipient_list(request: SignedInRequest) -> HttpResponse:
+    search = request.GET.get("q", "").strip()
+    mine = visible_to(request.user, Recipient.objects.all())
+    found = matching(mine, search, "email", "full_name", "comment")
+    page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
+    return render(request, "mailer/recipients/list.html", {"page": page, "search": search})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def create_recipient(request: SignedInRequest) -> HttpResponse:
+    return await _edit(request, Recipient(owner=request.user))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def edit_recipient(request: SignedInRequest, pk: int) -> HttpResponse:
+    return await _edit(request, await owned(request, Recipient.objects.all(), pk))
+
+
+async def _edit(request: SignedInRequest, recipient: Recipient) -> HttpResponse:
+    is_new = recipient.pk is None
+    form = RecipientForm(request.POST or None, instance=recipient)
+    if request.method == "POST" and (saved := await save_valid(form)):
+        messages.success(request, _("Saved."))
+        return redirect("recipient_detail", saved.pk)
+    return render(request, "mailer/recipients/form.html", {"form": form, "recipient": recipient, "is_new": is_new})
+
+
+@require_safe
+async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    recipient = await owned(request, Recipient.objects.all(), pk)
+    last_words = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number").values("server_response")[:1]
+    deliveries = (
+        Delivery.objects.filter(recipient=recipient)
+        .select_related("mailing__content")
+        .annotate(last_words=Subquery(last_words))
+        .order_by("-pk")[:SHOWN_DELIVERIES]
+    )
+    context = {"recipient": recipient, "deliveries": [delivery async for delivery in deliveries]}
+    return render(request, "mailer/recipients/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def delete_recipient(request: SignedInRequest, pk: int) -> HttpResponse:
+    recipient = await owned(request, Recipient.objects.select_related("owner"), pk)
+    if request.method == "POST":
+        await sync_to_async(_delete)(recipient)
+        messages.success(request, _("Deleted."))
+        return redirect("recipient_list")
+    context = {
+        "question": _("Delete %(recipient)s?") % {"recipient": recipient},
+        "consequences": await _what_deleting_does(recipient),
+        "back_url": reverse("recipient_detail", args=[pk]),
+    }
+    return render(request, "_confirm_delete.html", context)
+
+
+@transaction.atomic
+def _delete(recipient: Recipient) -> None:
+    finish_materialising(recipient.owner)  # a mailing that is being launched keeps its people
+    recipient.delete()
+
+
+async def _what_deleting_does(recipient: Recipient) -> list[str]:
+    planned = await Mailing.objects.filter(recipients=recipient, launched_at=None).acount()
+    sent = await Delivery.objects.filter(recipient=recipient).acount()
+    consequences = [_("It goes out of your address book for good.")]
+    if planned:
+        consequences.append(
+            ngettext(
+                "It is chosen for %(n)d mailing that has not been sent, and will not get it.",
+                "It is chosen for %(n)d mailings that have not been sent, and will not get them.",
+                planned,
+            )
+            % {"n": planned}
+        )
+    if sent:
+        consequences.append(_("What has been sent to it stays in the ledger, with the address as it was."))
+    return consequences
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def import_page(request: SignedInRequest) -> HttpResponse:
+    form = ImportForm(request.POST or None, request.FILES or None)
+    report = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            report = await sync_to_async(import_recipients)(request.user, form.data_to_import())
+        except UnreadableFile as error:
+            form.add_error("file" if form.cleaned_data["file"] else "pasted", str(error))
+    return render(request, "mailer/recipients/import.html", {"form": form, "report": report})
