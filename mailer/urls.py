@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailer.views import home, mailcatcher, messages, recipients
+from mailer.views import attempts, audience, home, mailcatcher, mailings, messages, recipients
 
 mailcatcher_urls = [
     path("mailcatcher/", mailcatcher.inbox, name="mailcatcher_inbox"),
@@ -29,9 +29,24 @@ message_urls = [
     path("messages/<int:pk>/delete/", messages.delete_message, name="message_delete"),
 ]
 
+mailing_urls = [
+    path("mailings/", mailings.mailing_list, name="mailing_list"),
+    path("mailings/new/", mailings.create_mailing, name="mailing_create"),
+    path("mailings/<int:pk>/", mailings.mailing_detail, name="mailing_detail"),
+    path("mailings/<int:pk>/edit/", mailings.edit_mailing, name="mailing_edit"),
+    path("mailings/<int:pk>/delete/", mailings.delete_mailing, name="mailing_delete"),
+    path("mailings/<int:pk>/duplicate/", mailings.duplicate_mailing, name="mailing_duplicate"),
+    path("mailings/<int:pk>/audience/", audience.mailing_audience, name="mailing_audience"),
+    path("mailings/<int:pk>/deliveries/", attempts.delivery_list, name="delivery_list"),
+    path("mailings/<int:pk>/deliveries/<int:delivery_pk>/", attempts.delivery_detail, name="delivery_detail"),
+    path("mailings/<int:pk>/attempts/", attempts.attempt_list, name="attempt_list"),
+    path("mailings/<int:pk>/<str:action>/", mailings.change_mailing_status, name="mailing_action"),
+]
+
 urlpatterns = [
     path("", home.home, name="home"),
     *recipient_urls,
     *message_urls,
+    *mailing_urls,
     *mailcatcher_urls,
 ]

@@ -12,7 +12,7 @@ from mailer.addresses import address_key, clean_address
 from mailer.models import Recipient
 
 
-class RecipientForm(forms.ModelForm[Recipient]):
+class RecipientForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """A recipient, once per owner."""
 
     class Meta:

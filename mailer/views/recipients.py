@@ -106,7 +106,7 @@ async def _what_deleting_does(recipient: Recipient) -> list[str]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def import_page(request: SignedInRequest) -> HttpResponse:
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     report = None
     if request.method == "POST" and form.is_valid():
         try:

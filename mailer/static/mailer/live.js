@@ -1,0 +1,91 @@
+// The mailing's page, kept true by a websocket. What the server sends is text, and goes in as text.
+const page = document.querySelector("[data-live]");
+const language = document.documentElement.lang;
+const labels = JSON.parse(document.querySelector("#attempt-labels").textContent);
+const mostRows = 100;
+let shownStatus = document.querySelector("[data-status]").dataset.status;
+let shownReason = null;
+let failures = 0;
+
+const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: page.dataset.zone });
+const set = (id, text) => { const found = document.getElementById(id); if (found) found.textContent = text; };
+
+function connect() {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(`${scheme}//${location.host}${page.dataset.live}`);
+  socket.addEventListener("open", () => { failures = 0; document.querySelector("#reconnecting").hidden = true; });
+  socket.addEventListener("message", (event) => show(JSON.parse(event.data)));
+  socket.addEventListener("close", () => {
+    document.querySelector("#reconnecting").hidden = false;
+    failures += 1;
+    setTimeout(connect, Math.min(10000, 300 * 2 ** failures) * (0.75 + Math.random() / 2));
+  });
+}
+
+function show(frame) {
+  const { progress } = frame;
+  showProgress(progress);
+  if (frame.type === "snapshot") document.querySelector("#attempts")?.replaceChildren();
+  showAttempts(frame.attempts);
+  // The sentences are the server's: when one changes, its part of the page is fetched anew.
+  const reason = JSON.stringify(progress.reason);
+  if (progress.status !== shownStatus || (shownReason !== null && reason !== shownReason)) refresh();
+  shownStatus = progress.status;
+  shownReason = reason;
+}
+
+function showProgress(progress) {
+  for (const [state, n] of Object.entries(progress.counts)) {
+    const count = document.querySelector(`[data-count="${state}"]`);
+    const segment = document.querySelector(`[data-segment="${state}"]`);
+    if (!count) continue;
+    count.hidden = n === 0;
+    count.firstElementChild.textContent = n.toLocaleString(language);
+    segment.style.flexGrow = n;
+  }
+  set("percent", progress.percent);
+  set("total", progress.total.toLocaleString(language));
+  set("rate", progress.rate.toLocaleString(language, { maximumFractionDigits: 1, minimumFractionDigits: 1 }));
+  set("left", progress.seconds_left === null ? "–" : duration(progress.seconds_left));
+  if (progress.percent % 25 === 0) set("summary", `${progress.percent} %`);
+}
+
+function duration(seconds) {
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+function showAttempts(attempts) {
+  const body = document.querySelector("#attempts");
+  if (!body || attempts.length === 0) return;
+  document.querySelector("#no-attempts")?.remove();
+  body.prepend(...attempts.map(row));
+  while (body.rows.length > mostRows) body.deleteRow(-1);
+}
+
+function row(attempt) {
+  const made = document.querySelector("#attempt-row").content.cloneNode(true);
+  const cell = (name) => made.querySelector(`[data-cell="${name}"]`);
+  const link = cell("email").firstElementChild;
+  const badge = cell("status").firstElementChild;
+  cell("time").textContent = clock.format(new Date(attempt.finished_at));
+  link.textContent = attempt.email;
+  link.href = `${page.dataset.deliveries}${attempt.delivery_id}/`;
+  badge.textContent = labels[attempt.status];
+  badge.classList.add(`state-${attempt.status}`);
+  cell("words").textContent = `${attempt.reply_code ?? ""} ${attempt.server_response}`;
+  return made;
+}
+
+async function refresh() {
+  const response = await fetch(location.href);
+  if (!response.ok || response.redirected) return location.reload();
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (!document.querySelector("#attempts") !== !fresh.querySelector("#attempts")) return location.reload();
+  for (const id of ["status", "actions", "notice", "history"]) {
+    document.getElementById(id).replaceWith(document.adoptNode(fresh.getElementById(id)));
+  }
+}
+
+connect();

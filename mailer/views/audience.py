@@ -1,0 +1,89 @@
+"""Whom a mailing to chosen recipients goes to: found by search, added and taken out in sets."""
+
+from __future__ import annotations
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from core.access import SignedInRequest, owned
+from core.paging import page_by_key
+from mailer.delivery.schedule import locked
+from mailer.forms.mailings import EDITABLE
+from mailer.models import Mailing, Recipient
+from mailer.search import matching
+
+Through = Mailing.recipients.through
+BATCH = 5_000
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def mailing_audience(request: SignedInRequest, pk: int) -> HttpResponse:
+    mailing = await owned(request, Mailing.objects.select_related("message"), pk)
+    if mailing.status not in EDITABLE or mailing.everyone:
+        return redirect("mailing_detail", pk)
+    search, only_chosen = request.GET.get("q", "").strip(), "chosen" in request.GET
+    found = _found(mailing, search, only_chosen)
+    if request.method == "POST":
+        await _change(request, mailing, found)
+        return redirect(request.get_full_path())
+    is_chosen = Through.objects.filter(mailing=mailing, recipient=OuterRef("pk"))
+    page = await page_by_key(
+        found.annotate(is_chosen=Exists(is_chosen)), request.GET.get("older"), request.GET.get("newer")
+    )
+    context = {
+        "mailing": mailing,
+        "page": page,
+        "search": search,
+        "only_chosen": only_chosen,
+        "found_count": await found.acount(),
+        "chosen_count": await mailing.recipients.acount(),
+    }
+    return render(request, "mailer/mailings/audience.html", context)
+
+
+def _found(mailing: Mailing, search: str, only_chosen: bool) -> QuerySet[Recipient]:
+    recipients = Recipient.objects.filter(owner=mailing.owner_id)
+    if only_chosen:
+        recipients = recipients.filter(mailings=mailing)
+    return matching(recipients, search, "email", "full_name", "comment")
+
+
+async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Recipient]) -> None:
+    act = request.POST.get("act", "")
+    ticked = [int(key) for key in request.POST.getlist("recipient") if key.isdecimal() and len(key) < 19]
+    meant = found if act.endswith("_all") else found.filter(pk__in=ticked)
+    change = _add if act.startswith("add") else _remove
+    n = await sync_to_async(change)(mailing.pk, meant)
+    if n is None:
+        messages.error(request, _("This mailing has been launched meanwhile: its audience is fixed."))
+    elif act.startswith("add"):
+        messages.success(request, ngettext("%(n)d recipient added.", "%(n)d recipients added.", n) % {"n": n})
+    else:
+        messages.success(request, ngettext("%(n)d recipient taken out.", "%(n)d recipients taken out.", n) % {"n": n})
+
+
+@transaction.atomic
+def _add(mailing_id: int, recipients: QuerySet[Recipient]) -> int | None:
+    """How many came in, or None where the mailing has been launched."""
+    if locked(mailing_id).status not in EDITABLE:
+        return None
+    new = recipients.exclude(mailings=mailing_id).values_list("pk", flat=True)
+    rows = [Through(mailing_id=mailing_id, recipient_id=key) for key in new]
+    Through.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+    return len(rows)
+
+
+@transaction.atomic
+def _remove(mailing_id: int, recipients: QuerySet[Recipient]) -> int | None:
+    """How many went out, or None where the mailing has been launched."""
+    if locked(mailing_id).status not in EDITABLE:
+        return None
+    removed, _by_model = Through.objects.filter(mailing=mailing_id, recipient__in=recipients.values("pk")).delete()
+    return removed

@@ -1,0 +1,197 @@
+"""Mailings: their list, their forms, their page, and the acts that change their status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from core.access import SignedInRequest, owned, visible_to
+from core.clock import db_now
+from core.paging import page_by_key
+from mailer import stats
+from mailer.audience import audience
+from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
+from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
+from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
+from mailer.search import matching
+
+SHOWN_AUDIT_ENTRIES = 30
+
+
+@require_safe
+async def mailing_list(request: SignedInRequest) -> HttpResponse:
+    search, status = request.GET.get("q", "").strip(), request.GET.get("status", "")
+    mailings = visible_to(request.user, Mailing.objects.select_related("message"))
+    if status in Mailing.Status.values:
+        mailings = mailings.filter(status=status)
+    found = matching(mailings, search, "message__subject")
+    page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
+    counts = await sync_to_async(stats.delivery_counts)([mailing.pk for mailing in page.rows])
+    rows = [(mailing, segments(counts[mailing.pk])) for mailing in page.rows]
+    context = {"page": page, "rows": rows, "search": search, "status": status, "statuses": Mailing.Status.choices}
+    return render(request, "mailer/mailings/list.html", context)
+
+
+def segments(counts: dict[str, int]) -> list[tuple[str, str, int]]:
+    """Of each state that a bar shows: its name, its label and how many there are."""
+    return [(state, str(Delivery.State(state).label), counts[state]) for state in _IN_A_BAR]
+
+
+# What is settled comes first, what waits last, so that the bar fills from the left.
+_IN_A_BAR = ("sent", "failed", "uncertain", "skipped", "expired", "cancelled", "deferred", "sending", "queued")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def create_mailing(request: SignedInRequest) -> HttpResponse:
+    mailing = Mailing(owner=request.user)
+    chosen = request.GET.get("message", "")
+    if chosen.isdecimal():
+        mailing.message = await owned(request, Message.objects.filter(owner=request.user), chosen[:18])
+    return await _edit(request, mailing)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def edit_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
+    mailing = await owned(request, Mailing.objects.select_related("owner"), pk)
+    if mailing.status not in EDITABLE:
+        messages.error(request, _("This mailing has been launched: it can't be edited any more."))
+        return redirect("mailing_detail", pk)
+    return await _edit(request, mailing)
+
+
+async def _edit(request: SignedInRequest, mailing: Mailing) -> HttpResponse:
+    is_new = mailing.pk is None
+
+    def handle() -> tuple[MailingForm, bool]:
+        form = MailingForm(request.user, request.POST if request.method == "POST" else None, instance=mailing)
+        with transaction.atomic():
+            is_saved = form.is_bound and form.is_valid() and bool(form.save())
+        return form, is_saved
+
+    try:
+        form, is_saved = await sync_to_async(handle)()
+    except TransitionRefused as refused:
+        messages.error(request, str(refused))
+        return redirect("mailing_detail", mailing.pk)
+    if not is_saved:
+        has_messages = await Message.objects.filter(owner=mailing.owner_id).aexists()
+        context = {
+            "form": form,
+            "mailing": mailing,
+            "is_new": is_new,
+            "has_messages": has_messages,
+            "zone": timezone.get_current_timezone_name(),
+        }
+        return render(request, "mailer/mailings/form.html", context)
+    for moment in form.times_that_happen_twice():
+        messages.warning(
+            request, _("The clocks show %(time)s twice that night: the first is meant.") % {"time": moment}
+        )
+    return redirect("mailing_detail" if mailing.everyone else "mailing_audience", mailing.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def delete_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
+    mailing = await owned(request, Mailing.objects.select_related("message"), pk)
+    if request.method == "POST" and await sync_to_async(_delete_unless_launched)(pk):
+        messages.success(request, _("Deleted."))
+        return redirect("mailing_list")
+    if mailing.is_launched or request.method == "POST":
+        consequences = [_("It has been launched: what was sent, to whom and with which answer stays in the ledger.")]
+    else:
+        consequences = [_("The draft goes for good. Its message and its recipients stay.")]
+    context = {
+        "question": _("Delete the mailing “%(subject)s”?") % {"subject": mailing.message.subject},
+        "consequences": consequences,
+        "refused": mailing.is_launched,
+        "back_url": reverse("mailing_detail", args=[pk]),
+    }
+    return render(request, "_confirm_delete.html", context, status=409 if request.method == "POST" else 200)
+
+
+@transaction.atomic
+def _delete_unless_launched(pk: int) -> bool:
+    mailing = Mailing.objects.select_for_update(of=("self",)).filter(pk=pk, launched_at=None).first()
+    if mailing is not None:
+        mailing.delete()
+    return mailing is not None
+
+
+@require_POST
+async def duplicate_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
+    original = await owned(request, Mailing.objects.all(), pk)
+    copy = await sync_to_async(_duplicate)(original)
+    messages.success(request, _("This is the copy: a draft with the same message and audience."))
+    return redirect("mailing_detail", copy.pk)
+
+
+@transaction.atomic
+def _duplicate(original: Mailing) -> Mailing:
+    now = db_now()
+    copy = Mailing.objects.create(
+        owner_id=original.owner_id,
+        message_id=original.message_id,
+        everyone=original.everyone,
+        starts_at=now,
+        ends_at=now + DEFAULT_WINDOW,
+    )
+    chosen = original.recipients.values_list("pk", flat=True)
+    through = Mailing.recipients.through
+    through.objects.bulk_create((through(mailing_id=copy.pk, recipient_id=key) for key in chosen), batch_size=5000)
+    return copy
+
+
+@require_safe
+async def mailing_detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    mailing = await owned(request, Mailing.objects.select_related("message", "owner"), pk)
+    return render(request, "mailer/mailings/detail.html", await sync_to_async(_detail)(mailing))
+
+
+def _detail(mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, Any]:
+    """What the page shows, read in one go."""
+    progress = stats.mailing_progress(mailing.pk)
+    ended = mailing.ends_at <= db_now()
+    audit = AuditEntry.objects.filter(mailing=mailing).select_related("actor").order_by("-pk")
+    return {
+        "mailing": mailing,
+        "subject": mailing.content.subject if mailing.is_launched else mailing.message.subject,
+        "progress": progress,
+        "segments": segments(progress.counts),
+        "attempts": stats.newest_attempts(mailing.pk),
+        "audience_size": None if mailing.is_launched else audience(mailing).count(),
+        "actions": [action for action in available_actions(mailing) if action != "start" or not ended],
+        "new_end": (new_end or NewEndForm()) if ended and "start" in available_actions(mailing) else None,
+        "zone": timezone.get_current_timezone_name(),
+        "audit": list(audit[:SHOWN_AUDIT_ENTRIES]),
+        "labels": dict(Attempt.Status.choices),
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+async def change_mailing_status(request: SignedInRequest, pk: int, action: str) -> HttpResponse:
+    """POST does it. GET asks first, for who came by a link."""
+    if action not in PERSONS_ACTIONS:
+        raise Http404
+    mailing = await owned(request, Mailing.objects.select_related("message", "owner"), pk)
+    if request.method != "POST":
+        context = {"mailing": mailing, "action": action, "progress": await sync_to_async(stats.mailing_progress)(pk)}
+        return render(request, "mailer/mailings/confirm.html", context)
+    form = NewEndForm(request.POST) if "ends_at" in request.POST else None
+    if form is not None and not await sync_to_async(form.is_valid)():
+        context = await sync_to_async(_detail)(mailing, form)
+        return render(request, "mailer/mailings/detail.html", context)
+    try:
+        ends_at = form.cleaned_data["ends_at"] if form else None
+        await sync_to_async(change_status)(pk, action, request.user, ends_at=ends_at)
+    except TransitionRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("mailing_detail", pk)
