@@ -51,9 +51,9 @@ def suite_variables() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running_site(site: Path, *words: str, **variables: str) -> Iterator[str]:
+def running_site(site: Path, *words: str, port: int | None = None, **variables: str) -> Iterator[str]:
     """`manage.py runserver` of the site in this folder: its address, once it answers."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}", *words]
     environment = {**bare_environment(), **variables}
     with subprocess.Popen(command, cwd=site, env=environment, start_new_session=True) as server:
