@@ -48,7 +48,7 @@ def site(variables: dict[str, str]) -> Iterator[str]:
     for command in ("migrate", "demo"):
         done = manage(settings.BASE_DIR, command, **variables)
         assert done.returncode == 0, done.stderr
-    with running_site(settings.BASE_DIR, "--noreload", **variables) as address:
+    with running_site(settings.BASE_DIR, "--noreload", port=free_port(), **variables) as address:
         yield address
 
 
