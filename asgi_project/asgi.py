@@ -6,7 +6,7 @@ import os
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
+from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_project.settings")
@@ -18,6 +18,7 @@ from asgi_project.lifespan import with_lifespan  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
+WebsocketDenier.channel_layer_alias = "none"  # to refuse a foreign origin takes no channel layer, which may be dead
 router = ProtocolTypeRouter(
     {
         "http": django_application,

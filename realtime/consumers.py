@@ -105,6 +105,12 @@ async def watch_mailing(scope: Any, receive: Any, send: Any) -> None:
     await MailingConsumer(scope, receive, send).run()
 
 
+async def refuse(_scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI application at every other address: nothing is there."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})
+
+
 def _is_visible(user: User, mailing_id: int) -> bool:
     return visible_to(user, Mailing.objects.filter(pk=mailing_id)).exists()
 
