@@ -36,11 +36,15 @@ class Catcher:
             return f"550 5.1.1 <{address}>: Recipient address rejected: User unknown in virtual mailbox table"
         if role == "full":
             return f"452 4.2.2 <{address}>: The recipient's mailbox is over its storage limit"
-        if role == "greylist" and (envelope.mail_from, address) not in self._seen:
-            self._seen.add((envelope.mail_from, address))
+        if role == "greylist" and self._is_first_try(envelope.mail_from, address):
             return f"450 4.7.1 <{address}>: Recipient address rejected: Greylisted, please try again later"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
+
+    def _is_first_try(self, sender: str | None, address: str) -> bool:
+        """Every second try passes, so that the next mailing is greylisted anew."""
+        self._seen ^= {(sender, address)}
+        return (sender, address) in self._seen
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""
