@@ -43,8 +43,7 @@ lock: .venv/dev ## Resolve requirements*.txt anew from pyproject.toml
 	$(RUN) -m pip install --quiet uv
 	$(LOCK) --output-file requirements.txt pyproject.toml
 	$(LOCK) --output-file requirements-dev.txt --group dev pyproject.toml
-LOCK := $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header \
-	--no-emit-index-url --no-emit-find-links
+LOCK := $(RUN) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header
 
 clean: ## Remove what was installed and measured; data/ and .env stay
 	rm -rf .venv .coverage .coverage.* .servers-used htmlcov staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
