@@ -50,12 +50,12 @@ class Catcher:
         content = envelope.original_content or b""
         for recipient in envelope.rcpt_tos:
             self._store.add(envelope.mail_from or "", recipient, content)
-        self._caught += 1
-        if self._caught % DROP_EVERY == 0:
+        self._caught = number = self._caught + 1
+        if number % DROP_EVERY == 0:
             self._store.drop_oldest()
         if any(recipient.lower().startswith("slow.") for recipient in envelope.rcpt_tos):
             await asyncio.sleep(SLOW)
-        return f"250 2.0.0 Ok: caught as number {self._caught}"
+        return f"250 2.0.0 Ok: caught as number {number}"
 
 
 @asynccontextmanager
