@@ -217,6 +217,8 @@ def test_the_ledger_is_paged_filtered_and_searched(mailing: Mailing, owner: User
     assert "No such user" in text_of(page, f"/mailings/{mailing.pk}/deliveries/{delivery.pk}/")
     assert len(page.get(f"/mailings/{mailing.pk}/attempts/?status=failure").context["page"].rows) == 1
     assert page.get(f"/mailings/{mailing.pk}/deliveries/?older={'9' * 30}&newer=x").status_code == 200
+    assert page.get(f"/mailings/{mailing.pk}/deliveries/{'9' * 30}/").status_code == 404
+    assert page.get(f"/mailings/{'9' * 30}/").status_code == 404
 
 
 def test_deleting_asks_first_and_never_deletes_a_ledger(mailing: Mailing, owner: User, page: Client) -> None:
