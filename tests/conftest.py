@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import django
+import hypothesis
 import pytest
 from asgiref.sync import async_to_sync
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from django.test import AsyncClient
 
     from core.models import User
+
+# Machines are noisy: how long one example takes is no finding.
+hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("suite")
 
 SERVERS = pytest.StashKey[list[Server]]()
 

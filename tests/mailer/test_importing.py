@@ -99,7 +99,7 @@ def test_it_says_why_a_file_cannot_be_read(owner: User, data: bytes, reason: str
 
 
 class AnyFile(TestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.one_of(st.binary(max_size=200), st.text(max_size=200), st.text('ab@.,;"\n\t', max_size=80)))
     def test_no_file_breaks_it(self, data: bytes | str) -> None:
         owner = User.objects.create_user("fuzz@example.com")

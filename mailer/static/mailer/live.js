@@ -3,6 +3,8 @@ const page = document.querySelector("[data-live]");
 const language = document.documentElement.lang;
 const labels = JSON.parse(document.querySelector("#attempt-labels").textContent);
 const mostRows = 100;
+const noLongerAllowed = 4403;
+let leftOut = 0; // since the last snapshot
 let shownStatus = document.querySelector("[data-status]").dataset.status;
 let shownReason = null;
 let failures = 0;
@@ -15,7 +17,8 @@ function connect() {
   const socket = new WebSocket(`${scheme}//${location.host}${page.dataset.live}`);
   socket.addEventListener("open", () => { failures = 0; document.querySelector("#reconnecting").hidden = true; });
   socket.addEventListener("message", (event) => show(JSON.parse(event.data)));
-  socket.addEventListener("close", () => {
+  socket.addEventListener("close", (event) => {
+    if (event.code === noLongerAllowed) return location.reload(); // signed out, blocked, or the mailing is gone
     document.querySelector("#reconnecting").hidden = false;
     failures += 1;
     setTimeout(connect, Math.min(10000, 300 * 2 ** failures) * (0.75 + Math.random() / 2));
@@ -25,11 +28,17 @@ function connect() {
 function show(frame) {
   const { progress } = frame;
   showProgress(progress);
-  if (frame.type === "snapshot") document.querySelector("#attempts")?.replaceChildren();
+  if (frame.type === "snapshot") {
+    document.querySelector("#attempts")?.replaceChildren();
+    leftOut = 0;
+  }
   showAttempts(frame.attempts);
+  showLeftOut(frame.left_out);
   // The sentences are the server's: when one changes, its part of the page is fetched anew.
   const reason = JSON.stringify(progress.reason);
-  if (progress.status !== shownStatus || (shownReason !== null && reason !== shownReason)) refresh();
+  const rendered = document.getElementById("notice").dataset.reason;
+  const isOther = shownReason === null ? rendered !== (progress.reason?.code ?? "") : reason !== shownReason;
+  if (progress.status !== shownStatus || isOther) refresh();
   shownStatus = progress.status;
   shownReason = reason;
 }
@@ -60,8 +69,20 @@ function showAttempts(attempts) {
   const body = document.querySelector("#attempts");
   if (!body || attempts.length === 0) return;
   document.querySelector("#no-attempts")?.remove();
-  body.prepend(...attempts.map(row));
+  for (const attempt of attempts) {
+    // Keys are given before they are committed: a late one goes where it belongs.
+    const next = Array.from(body.rows).find((other) => Number(other.dataset.attempt) <= attempt.id);
+    if (Number(next?.dataset.attempt) !== attempt.id) body.insertBefore(row(attempt), next ?? null);
+  }
   while (body.rows.length > mostRows) body.deleteRow(-1);
+}
+
+function showLeftOut(n) {
+  leftOut += n;
+  const found = document.querySelector("#left-out");
+  if (!found) return;
+  found.hidden = leftOut === 0;
+  found.firstElementChild.textContent = leftOut.toLocaleString(language);
 }
 
 function row(attempt) {
@@ -69,6 +90,7 @@ function row(attempt) {
   const cell = (name) => made.querySelector(`[data-cell="${name}"]`);
   const link = cell("email").firstElementChild;
   const badge = cell("status").firstElementChild;
+  made.firstElementChild.dataset.attempt = attempt.id;
   cell("time").textContent = clock.format(new Date(attempt.finished_at));
   link.textContent = attempt.email;
   link.href = `${page.dataset.deliveries}${attempt.delivery_id}/`;
