@@ -96,6 +96,9 @@ def test_it_sends_and_shows_each_result_by_itself(page: Page, site: str, data_di
         timeout=60_000,
     )
     assert page.evaluate("window.stillTheSamePage") == "yes"
+    listed = [int(key) for key in page.eval_on_selector_all("#attempts tr", "rows => rows.map(r => r.dataset.attempt)")]
+    assert listed == sorted(set(listed), reverse=True)
+    assert len(listed) == 100
     shown = {state: count(page, state) for state in ("sent", "failed", "deferred", "uncertain")}
     assert shown == {"sent": 475, "failed": 12, "deferred": 13, "uncertain": 0}
     expect(page.locator("#notice")).to_contain_text("The next try is at")
