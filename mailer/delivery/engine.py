@@ -206,7 +206,7 @@ class Engine:
     def _note(self, batch: list[Result], recorded: Recorded) -> None:
         self._in_hand -= Counter(result.claim.mailing_id for result in batch)
         self._rate.add(seconds(), len(batch))
-        self._summary.states.update(recorded.states)
+        self._summary.states.update(recorded.outcomes)
         self._summary.paused |= recorded.to_pause
         self._changed |= recorded.mailing_ids
         self._on_recorded(recorded)

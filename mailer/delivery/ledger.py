@@ -36,10 +36,11 @@ class Result:
 
 @dataclass
 class Recorded:
-    """What one batch changed."""
+    """What one batch changed. `outcomes` leaves out those that went back to wait without having been tried."""
 
     mailing_ids: set[int] = field(default_factory=set)
     states: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     to_pause: dict[int, str] = field(default_factory=dict)  # mailings that cannot go on, with the server's words
 
 
@@ -78,6 +79,8 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
         moves[result.claim.mailing_id][(State.SENDING, change.state)] += 1
         recorded.mailing_ids.add(result.claim.mailing_id)
         recorded.states[change.state] += 1
+        if change.charged or change.state not in Delivery.WAITING:
+            recorded.outcomes[change.state] += 1
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
             recorded.to_pause[result.claim.mailing_id] = _what_to_do(result.outcome)
     for change, delivery_ids in by_change.items():

@@ -30,18 +30,18 @@ UNKNOWN = "The sender vanished and its journal cannot tell whether the mail was 
 def sweep_dead_workers(by_worker: int, journals: Path, host: str) -> Counter[str]:
     """Settle the claims of every other worker that can be proved dead, or that has been silent too long.
 
-    Returns how many deliveries came to which state.
+    Returns how many deliveries came to which state, but for those that were not tried and wait again.
     """
-    states: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     for worker in _others_with_claims(by_worker):
         takeover = _take_over(worker, journals, host)
         if takeover is not None:
             with closing(takeover):  # where recording fails, another may try
-                states += _sweep(worker, by_worker, takeover)
+                outcomes += _sweep(worker, by_worker, takeover)
                 takeover.remove()
         elif worker.lease_expires_at + SILENCE < db_now():
-            states += _sweep(worker, by_worker, None)
-    return states
+            outcomes += _sweep(worker, by_worker, None)
+    return outcomes
 
 
 def _others_with_claims(by_worker: int) -> list[Worker]:
@@ -61,13 +61,16 @@ def _take_over(worker: Worker, journals: Path, host: str) -> Takeover | None:
 
 def _sweep(worker: Worker, by_worker: int, takeover: Takeover | None) -> Counter[str]:
     states: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     Worker.objects.filter(pk=worker.pk).update(swept_at=db_now())
     for batch in _claimed_by(worker):
         results = [_result(delivery, takeover) for delivery in batch]
-        states += record(worker.pk, results, counted_by=by_worker).states
+        recorded = record(worker.pk, results, counted_by=by_worker)
+        states += recorded.states
+        outcomes += recorded.outcomes
     found = ", ".join(f"{n} {state}" for state, n in states.items())
     logger.warning("Worker %s is gone; what it had claimed is now: %s", worker, found)
-    return states
+    return outcomes
 
 
 def _claimed_by(worker: Worker) -> Iterator[list[Delivery]]:

@@ -37,7 +37,7 @@ def _bar_on(output: TextIO, states: Counter[str], total: int) -> Iterator[OnReco
         task = bar.add_task("", total=total)
 
         def on_recorded(recorded: Recorded) -> None:
-            states.update(recorded.states)
+            states.update(recorded.outcomes)
             done = states.total()
             bar.update(task, completed=done, total=max(done, total), description=summary_of(states))
 
@@ -49,7 +49,7 @@ def _lines_on(output: TextIO, states: Counter[str]) -> OnRecorded:
 
     def on_recorded(recorded: Recorded) -> None:
         nonlocal next_line
-        states.update(recorded.states)
+        states.update(recorded.outcomes)
         if time.monotonic() >= next_line:
             next_line = time.monotonic() + LINE_EVERY
             output.write(summary_of(states) + "\n")

@@ -39,6 +39,7 @@ def test_it_records_each_outcome_as_it_was(mailing: Mailing) -> None:
     assert list(states(mailing).values()) == ["sent", "failed", "deferred", "uncertain", "queued", "queued"]
     assert counted(mailing) == really_counted(mailing)
     assert recorded.mailing_ids == {mailing.pk}
+    assert recorded.outcomes == {"sent": 1, "failed": 1, "deferred": 1, "uncertain": 1}
     attempts = Attempt.objects.order_by("delivery_id").values_list(
         "number", "status", "reply_code", "enhanced_code", "server_response"
     )

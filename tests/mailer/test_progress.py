@@ -18,7 +18,7 @@ class Terminal(StringIO):
 def test_a_terminal_gets_a_bar() -> None:
     terminal = Terminal()
     with progress_on(terminal, 10) as on_recorded:
-        on_recorded(Recorded(states=Counter(sent=9, failed=1)))
+        on_recorded(Recorded(outcomes=Counter(sent=9, failed=1)))
     assert "10/10" in terminal.getvalue()
     assert "1 failed, 9 sent" in terminal.getvalue()
 
@@ -27,6 +27,6 @@ def test_a_pipe_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
     pipe = StringIO()
     with progress_on(pipe, 10) as on_recorded:
-        on_recorded(Recorded(states=Counter(sent=4)))
-        on_recorded(Recorded(states=Counter(sent=5, deferred=1)))
+        on_recorded(Recorded(outcomes=Counter(sent=4)))
+        on_recorded(Recorded(outcomes=Counter(sent=5, deferred=1)))
     assert pipe.getvalue() == "4 sent\n1 deferred, 9 sent\n"
