@@ -4,11 +4,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mailer.addresses import address_key, clean_address
+from mailer.importing import LARGEST_FILE
 from mailer.models import Recipient
 
 
@@ -25,9 +27,8 @@ class RecipientForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
 
     def clean_email(self) -> str:
         email = clean_address(self.cleaned_data["email"])
-        same = Recipient.objects.filter(owner=self.instance.owner_id, address_key=address_key(email))
-        if existing := same.exclude(pk=self.instance.pk).first():
-            raise ValidationError(_("You have this recipient already: %(existing)s"), params={"existing": existing})
+        if existing := self._existing(email):
+            raise _taken_by(existing)
         return email
 
     def clean_full_name(self) -> str:
@@ -42,8 +43,20 @@ class RecipientForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
             with transaction.atomic():
                 return super().save(commit)
         except IntegrityError:
-            self.add_error("email", _("You have this recipient already."))
+            existing = self._existing(self.cleaned_data["email"])
+            if existing is None:
+                raise
+            self.add_error("email", _taken_by(existing))
             return None
+
+    def _existing(self, email: str) -> Recipient | None:
+        """Another recipient of the same owner with this address."""
+        same = Recipient.objects.filter(owner=self.instance.owner_id, address_key=address_key(email))
+        return same.exclude(pk=self.instance.pk).first()
+
+
+def _taken_by(existing: Recipient) -> ValidationError:
+    return ValidationError(_("You have this recipient already: %(existing)s"), params={"existing": existing})
 
 
 class ImportForm(forms.Form):
@@ -56,6 +69,14 @@ class ImportForm(forms.Form):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "placeholder": "email,full_name,comment"}),
     )
+
+    def clean_file(self) -> UploadedFile[Any] | None:
+        file: UploadedFile[Any] | None = self.cleaned_data["file"]
+        if file and (file.size or 0) > LARGEST_FILE:  # before any of it is read into memory
+            raise ValidationError(
+                _("The file is larger than %(most)d MB."), params={"most": LARGEST_FILE // 1024 // 1024}
+            )
+        return file
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core.access import SignedInRequest, owned, visible_to
 from core.async_forms import save_valid
+from core.models import User
 from core.paging import page_by_key
 from mailer.delivery.schedule import finish_materialising
 from mailer.forms.recipients import ImportForm, RecipientForm
-from mailer.importing import UnreadableFile, import_recipients
+from mailer.importing import ImportReport, UnreadableFile, import_recipients
 from mailer.models import Attempt, Delivery, Mailing, Recipient
 from mailer.search import matching
 
@@ -110,7 +111,14 @@ async def import_page(request: SignedInRequest) -> HttpResponse:
     report = None
     if request.method == "POST" and form.is_valid():
         try:
-            report = await sync_to_async(import_recipients)(request.user, form.data_to_import())
+            report = await sync_to_async(_import)(request.user, form)
         except UnreadableFile as error:
             form.add_error("file" if form.cleaned_data["file"] else "pasted", str(error))
+        else:
+            form = form if report.invalid else ImportForm()
     return render(request, "mailer/recipients/import.html", {"form": form, "report": report})
+
+
+def _import(owner: User, form: ImportForm) -> ImportReport:
+    """Reading the file is part of it: a large one lies on the disk."""
+    return import_recipients(owner, form.data_to_import())
