@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
 
-from liquid import BoundTemplate, Environment
+from liquid import BoundTemplate, RenderContext
+from liquid.ast import Node
+from liquid.builtin.expressions import Filter, FilteredExpression, KeywordArgument
 from liquid.exceptions import LiquidError
+from liquid.expression import Expression
+
+from mailer.merge_fence import FencedEnvironment
 
 KNOWN_TAGS = ("recipient.full_name", "recipient.email", "recipient.comment")
 EXAMPLE = {"full_name": "Ana Novák", "email": "ana@example.com", "comment": "met at the fair"}
-LOADING_TAGS = ("include", "render", "extends", "block", "macro", "call", "import")
-OUTPUT_LIMIT = 1_000_000  # bytes
+BARE_EXAMPLE = {"full_name": "", "email": "ana@example.com", "comment": ""}
+
+_ASKABLE = {*KNOWN_TAGS, *(f"{tag}.size" for tag in KNOWN_TAGS)}
 
 
 class TemplateProblem(ValueError):
@@ -21,23 +28,15 @@ class TemplateProblem(ValueError):
         self.line = line
 
 
-class _Fenced(Environment):
-    output_stream_limit = OUTPUT_LIMIT
-    loop_iteration_limit = 1_000
-    local_namespace_limit = OUTPUT_LIMIT
-    context_depth_limit = 20
-
-
-_environment = _Fenced()
-for _name in LOADING_TAGS:
-    _environment.tags.pop(_name, None)
+_environment = FencedEnvironment()
 
 
 class Template:
     """A compiled template: compile once per mailing, render per recipient."""
 
-    def __init__(self, template: BoundTemplate) -> None:
+    def __init__(self, template: BoundTemplate, unknown_tags: list[str]) -> None:
         self._template = template
+        self._unknown_tags = unknown_tags
 
     def render(self, context: Mapping[str, object]) -> str:
         """The text for one recipient; what is undefined is empty. Raises TemplateProblem and nothing else."""
@@ -48,25 +47,63 @@ class Template:
 
     def unknown_tags(self) -> list[str]:
         """The variables it asks for that no recipient has."""
-        analysis = self._template.analyze(include_partials=False)
-        asked = {str(variable) for places in analysis.globals.values() for variable in places}
-        return sorted(tag for tag in asked if not tag.startswith(KNOWN_TAGS))
+        return self._unknown_tags
 
 
 def compile_template(source: str) -> Template:
-    """Raises TemplateProblem, with the line, for what does not parse and for filters that do not exist."""
+    """Raises TemplateProblem alone, with the line: for what does not parse, for filters that do not exist or cannot
+    take what they are given, wherever they stand."""
     try:
         template = _environment.from_string(source)
-        _refuse_unknown_filters(template, source)
-    except (LiquidError, RecursionError) as error:
+        for applied in _filters(template):
+            _refuse_unusable(applied, source)
+        return Template(template, _unknown_tags(template))
+    except TemplateProblem:
+        raise
+    except Exception as error:  # the library's parser, too, raises what Python raises
         raise _problem(error) from error
-    return Template(template)
 
 
-def _refuse_unknown_filters(template: BoundTemplate, source: str) -> None:
-    for name, places in template.analyze(include_partials=False).filters.items():
-        if name not in _environment.filters:
-            raise TemplateProblem(f"unknown filter '{name}'", source.count("\n", 0, places[0].index) + 1)
+def _unknown_tags(template: BoundTemplate) -> list[str]:
+    analysis = template.analyze(include_partials=False)
+    asked = {str(variable) for places in analysis.globals.values() for variable in places}
+    return sorted(asked - _ASKABLE)
+
+
+def _filters(template: BoundTemplate) -> Iterator[Filter]:
+    """Every filter of the template, those in branches that are seldom taken too."""
+    context = RenderContext(template)
+    for node in template.nodes:
+        yield from _filters_below(node, context)
+
+
+def _filters_below(node: Node, context: RenderContext) -> Iterator[Filter]:
+    for expression in node.expressions():
+        yield from _filters_in(expression)
+    for child in node.children(context, include_partials=False):
+        yield from _filters_below(child, context)
+
+
+def _filters_in(expression: Expression) -> Iterator[Filter]:
+    if isinstance(expression, FilteredExpression):
+        yield from expression.filters or ()
+    for child in expression.children():
+        yield from _filters_in(child)
+
+
+def _refuse_unusable(applied: Filter, source: str) -> None:
+    """Raises TemplateProblem for a filter that does not exist, or has too few, too many or unknown arguments."""
+    line = source.count("\n", 0, applied.token.start_index) + 1
+    function = _environment.filters.get(applied.name)
+    if function is None:
+        raise TemplateProblem(f"unknown filter '{applied.name}'", line)
+    named = [arg.name for arg in applied.args if isinstance(arg, KeywordArgument)]
+    positional = [None] * (len(applied.args) - len(named))
+    given_by_liquid = {"environment": None} if getattr(function, "with_environment", False) else {}
+    try:
+        inspect.signature(function).bind(None, *positional, **dict.fromkeys(named), **given_by_liquid)
+    except TypeError as error:
+        raise TemplateProblem(f"{applied.name}: {error}", line) from error
 
 
 def _problem(error: Exception) -> TemplateProblem:

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from mailer.merge_tags import EXAMPLE, KNOWN_TAGS, TemplateProblem, compile_template
+from mailer.merge_tags import BARE_EXAMPLE, EXAMPLE, KNOWN_TAGS, TemplateProblem, compile_template
 from mailer.models import Message
 
 
@@ -38,7 +38,8 @@ def _checked(source: str) -> str:
                 _("Unknown merge tags: %(unknown)s. Known are: %(known)s."),
                 params={"unknown": ", ".join(unknown), "known": known},
             )
-        template.render({"recipient": EXAMPLE})
+        for example in (EXAMPLE, BARE_EXAMPLE):
+            template.render({"recipient": example})
     except TemplateProblem as problem:
         where: dict[str, Any] = {"line": problem.line, "problem": str(problem)}
         if problem.line is None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mailer.merge_fence import LOADING_TAGS
 from mailer.merge_tags import EXAMPLE, TemplateProblem, compile_template
 
 CONTEXT = {"recipient": EXAMPLE}
@@ -50,6 +52,49 @@ def test_it_names_the_tags_that_nobody_has() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "unknown"),
+    [
+        ("{{ recipient['email'] }}{{ recipient.email.size }}", []),
+        ("{{ recipient.full_name_of_mother }}", ["recipient.full_name_of_mother"]),
+        ("{{ recipient.email.domain }}", ["recipient.email.domain"]),
+        ("{{ recipient }}", ["recipient"]),
+        ("{% for part in recipient %}{{ part }}{% endfor %}", ["recipient"]),
+        ("{% liquid\n echo recipient.foo %}", ["recipient.foo"]),
+        ("{% if false %}{{ x }}{% endif %}", ["x"]),
+    ],
+)
+def test_it_knows_a_tag_by_its_whole_name(source: str, unknown: list[str]) -> None:
+    assert compile_template(source).unknown_tags() == unknown
+
+
+@pytest.mark.parametrize(
+    ("applied", "complaint"),
+    [
+        ("'a' | shout", "unknown filter 'shout'"),
+        ("'a' | replace", "replace: missing a required argument"),
+        ("'a' | upcase: 1", "upcase: too many positional arguments"),
+        ("'a' | default: 'b', allow_true: true", "default: got an unexpected keyword argument"),
+        ("'a' | escape: environment: 1", "escape: .*environment"),
+    ],
+)
+def test_it_finds_a_filter_that_cannot_work_in_a_branch_that_is_not_taken(applied: str, complaint: str) -> None:
+    with pytest.raises(TemplateProblem, match=complaint) as caught:
+        compile_template(f"one\n{{% if false %}}\n{{{{ {applied} }}}}{{% endif %}}")
+    assert caught.value.line == 3
+
+
+def test_every_filter_takes_what_liquid_gives_it() -> None:
+    source = "{{ 'a,b' | escape | split: ',' | join: ' ' | default: 'x', allow_false: true | truncate: 5, '…' }}"
+    assert compile_template(source).render(CONTEXT) == "a b"
+
+
+@pytest.mark.parametrize("name", LOADING_TAGS)
+def test_it_loads_nothing_from_elsewhere(name: str) -> None:
+    with pytest.raises(TemplateProblem):
+        compile_template(f"{{% {name} 'other' %}}")
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "{% for i in (1..1000000) %}x{% endfor %}",
@@ -63,10 +108,52 @@ def test_it_does_not_loop_for_ever(source: str) -> None:
     assert time.perf_counter() - started < 1
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ (1..30000000) | join: 'x' | size }}",
+        "{{ 'xxxxxxxxxx'" + " | replace: '', 'xxxxxxxxxx'" * 9 + " | size }}",
+        "{{ 5 | round: -99999999 }}",
+        "{{ 5 | round: '-99999999' }}",
+        "{% assign a = (1..30000000) | sort %}",
+        "{% assign a = 12345 %}{% for i in (1..900) %}{% assign a = a | times: a %}{% endfor %}",
+        "{% assign a = 'b' | split: '' %}{% for i in (1..50) %}{% assign a = a | concat: a %}{% endfor %}",
+        "{% for i in (1..1000) %}" + "{{ 'a' | upcase }}" * 5_000 + "{% endfor %}",
+    ],
+    ids=lambda source: source[:40],
+)
+def test_no_filter_fills_the_memory_or_works_for_ever(source: str) -> None:
+    template = compile_template(source)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateProblem, match=r"too much to do|limit reached"):
+            template.render(CONTEXT)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ recipient.full_name | split: ' ' | reverse | join: ', ' }}", "Novák, Ana"),
+        ("{{ recipient.email | replace: '@', ' at ' }}", "ana at example.com"),
+        ("{{ 5.126 | round: 2 }} {{ 7 | round }} {{ 12 | times: 12 }}", "5.13 7 144"),
+        ("{% for i in (1..3) %}{{ i }}{% endfor %}", "123"),
+    ],
+)
+def test_everyday_filters_have_room(source: str, text: str) -> None:
+    assert compile_template(source).render(CONTEXT) == text
+
+
 @settings(max_examples=300)
 @given(st.one_of(st.text(max_size=60), st.lists(pieces, max_size=12).map("".join)))
 @example("{{ 'x' | times: 99999999999 }}")
 @example("{{ recipient.full_name | slice: 'x' }}")
+@example("{{ " + "9" * 5000 + " }}")
+@example("{{ a" + "[a" * 3000 + "]" * 3000 + " }}")
+@example("{% if a %}" * 2000)
+@example("{{ '\ud800' }}")
 def test_no_template_breaks_it(source: str) -> None:
     with contextlib.suppress(TemplateProblem):
         template = compile_template(source)
