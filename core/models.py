@@ -38,6 +38,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Unset this to block the account."))
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May open the admin site."))
     date_joined = models.DateTimeField(_("date joined"), default=timezone.now)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    sending_allowed_at = models.DateTimeField(
+        _("sending allowed"), null=True, blank=True, editable=False, help_text=_("When a manager lifted the daily cap.")
+    )
+    signed_out_at = models.DateTimeField(
+        null=True, editable=False, help_text="Sessions that began before are over: see get_session_auth_hash."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 

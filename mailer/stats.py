@@ -13,6 +13,7 @@ from core.access import visible_to
 from core.clock import db_now
 from core.models import User
 from mailer.models import Attempt, Delivery, Mailing, MailingCount, Recipient, Worker
+from mailer.reasons import NO_REASON
 
 State = Delivery.State
 Status = Mailing.Status
@@ -179,13 +180,13 @@ def _rate(mailing_id: int, now: datetime) -> float:
 def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
     match mailing.status:
         case Status.PAUSED:
-            return Reason(PAUSED_BY_ERROR, mailing.status_reason) if mailing.status_reason else Reason(PAUSED)
+            return Reason(PAUSED_BY_ERROR, str(mailing.why)) if mailing.why != NO_REASON else Reason(PAUSED)
         case Status.SCHEDULED:
             return sender_notice()
         case Status.SENDING:
             return sender_notice() or _waiting(mailing, counts)
         case _:
-            return Reason(ENDED, mailing.status_reason) if mailing.status_reason else None
+            return Reason(ENDED, str(mailing.why)) if mailing.why != NO_REASON else None
 
 
 def _waiting(mailing: Mailing, counts: dict[str, int]) -> Reason | None:

@@ -29,6 +29,7 @@ from mailer.delivery.sender import Sender
 from mailer.delivery.transport import Transport
 from mailer.delivery.worker import Worker
 from mailer.merge_tags import TemplateProblem
+from mailer.reasons import StatusReason
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Summary:
     """What one run did: deliveries by the state they came to, what is left, and what stood in the way."""
 
     states: Counter[str] = field(default_factory=Counter)
-    paused: dict[int, str] = field(default_factory=dict)  # mailings that an error paused, with the server's words
+    paused: dict[int, StatusReason] = field(default_factory=dict)  # mailings that an error paused, and why
     left: WorkLeft = field(default_factory=lambda: WorkLeft(0, 0, None))
     trouble: str = ""
 

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils.translation import gettext as _
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim
@@ -18,6 +17,7 @@ from mailer.delivery.counts import move_counts, moved
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
 from mailer.models import Attempt, Delivery, Mailing
+from mailer.reasons import LOGIN_REFUSED, MAILING_REFUSED, StatusReason
 
 State = Delivery.State
 
@@ -41,7 +41,7 @@ class Recorded:
     mailing_ids: set[int] = field(default_factory=set)
     states: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
-    to_pause: dict[int, str] = field(default_factory=dict)  # mailings that cannot go on, with the server's words
+    to_pause: dict[int, StatusReason] = field(default_factory=dict)  # mailings that cannot go on, and why
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
         if change.charged or change.state not in Delivery.WAITING:
             recorded.outcomes[change.state] += 1
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
-            recorded.to_pause[result.claim.mailing_id] = _what_to_do(result.outcome)
+            recorded.to_pause[result.claim.mailing_id] = _why_paused(result.outcome)
     for change, delivery_ids in by_change.items():
         _move(delivery_ids, change)
     for mailing_id in sorted(moves):
@@ -150,14 +150,10 @@ def _attempt(result: Result) -> Attempt:
     )
 
 
-def _what_to_do(outcome: Outcome) -> str:
-    """Why the mailing cannot go on, in the server's words, for the person who can mend it."""
+def _why_paused(outcome: Outcome) -> StatusReason:
+    """Why the mailing cannot go on, with the server's words, for the person who can mend it."""
     words = f"{outcome.reply_code or ''} {outcome.server_response}".strip()
-    if outcome.scope is Scope.ACCOUNT:
-        return _("The mail server refuses our login. Check the user and the password. It says: %(words)s") % {
-            "words": words
-        }
-    return _("The mail server refuses this mailing as a whole. It says: %(words)s") % {"words": words}
+    return StatusReason(LOGIN_REFUSED if outcome.scope is Scope.ACCOUNT else MAILING_REFUSED, words)
 
 
 _ATTEMPT_STATUS = {

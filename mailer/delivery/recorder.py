@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from mailer.delivery.ledger import Recorded, Result, record
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.delivery.worker import Worker
+from mailer.reasons import StatusReason
 
 LARGEST_BATCH = 500  # results in one transaction
 
@@ -31,7 +32,7 @@ class Recorder:
                 await self._pause_by_error(mailing_id, reason)
             self._on_recorded(batch, recorded)
 
-    async def _pause_by_error(self, mailing_id: int, reason: str) -> None:
+    async def _pause_by_error(self, mailing_id: int, reason: StatusReason) -> None:
         try:
             await self._database.patiently(change_status, mailing_id, "pause", None, reason=reason)
         except TransitionRefused:

@@ -19,6 +19,7 @@ from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
+from mailer.reasons import NO_REASON, WINDOW_ENDED, StatusReason
 
 Status = Mailing.Status
 State = Delivery.State
@@ -52,7 +53,12 @@ def available_actions(mailing: Mailing) -> list[str]:
 
 
 def change_status(
-    mailing_id: int, action: str, actor: User | None, *, reason: str = "", ends_at: datetime | None = None
+    mailing_id: int,
+    action: str,
+    actor: User | None,
+    *,
+    reason: StatusReason = NO_REASON,
+    ends_at: datetime | None = None,
 ) -> Mailing:
     """Change the mailing's status by a named transition, with its effects and its audit entry, in one transaction.
 
@@ -76,11 +82,17 @@ def locked(mailing_id: int) -> Mailing:
     return Mailing.objects.select_for_update(of=("self",)).get(pk=mailing_id)
 
 
-def _set_status(mailing: Mailing, status: str, action: str, actor: User | None, reason: str) -> None:
+def _set_status(mailing: Mailing, status: str, action: str, actor: User | None, reason: StatusReason) -> None:
     AuditEntry.objects.create(
-        actor=actor, action=action, mailing=mailing, before=mailing.status, after=status, reason=reason
+        actor=actor,
+        action=action,
+        mailing=mailing,
+        before=mailing.status,
+        after=status,
+        reason=reason.code,
+        words=reason.words,
     )
-    mailing.status, mailing.status_reason = status, reason
+    mailing.status, mailing.status_reason, mailing.status_words = status, reason.code, reason.words
     mailing.save()
     publish_on_commit(mailing.pk)
 
@@ -211,7 +223,7 @@ def _under_lock(mailing_id: int, step: Callable[[Mailing, datetime], None]) -> N
 def _launch_due(mailing: Mailing, now: datetime) -> None:
     if mailing.status == Status.SCHEDULED and mailing.starts_at <= now:
         _launch(mailing, now)
-        _set_status(mailing, Status.SENDING, "start", None, "")
+        _set_status(mailing, Status.SENDING, "start", None, NO_REASON)
 
 
 def _materialise_more(mailing: Mailing, now: datetime) -> None:
@@ -228,13 +240,13 @@ def _settle(mailing: Mailing, now: datetime) -> None:
         materialise_rest(mailing, now)
         _close_waiting(mailing, State.EXPIRED)
     if mailing.materialised_at and not _has_open_deliveries(mailing):
-        _set_status(mailing, Status.COMPLETED, "complete", None, _left_at_end(mailing) if ended else "")
+        _set_status(mailing, Status.COMPLETED, "complete", None, _left_at_end(mailing) if ended else NO_REASON)
 
 
 def _has_open_deliveries(mailing: Mailing) -> bool:
     return Delivery.objects.filter(mailing=mailing, state__in=Delivery.OPEN).exists()
 
 
-def _left_at_end(mailing: Mailing) -> str:
+def _left_at_end(mailing: Mailing) -> StatusReason:
     left = Delivery.objects.filter(mailing=mailing, state=State.EXPIRED).count()
-    return _("The window ended with %(left)d not sent.") % {"left": left} if left else ""
+    return StatusReason(WINDOW_ENDED, str(left)) if left else NO_REASON

@@ -1,11 +1,12 @@
 from mailer.models.audit import AuditEntry
 from mailer.models.deliveries import Attempt, Delivery, Worker
-from mailer.models.mailings import Mailing, MailingContent, MailingCount
+from mailer.models.mailings import AttemptCount, Mailing, MailingContent, MailingCount
 from mailer.models.messages import Message
 from mailer.models.recipients import Recipient
 
 __all__ = [
     "Attempt",
+    "AttemptCount",
     "AuditEntry",
     "Delivery",
     "Mailing",

@@ -9,16 +9,20 @@ from mailer.models.mailings import Mailing
 
 
 class AuditEntry(models.Model):
-    """Who did what to which object, when, before and after. Append-only."""
+    """Who did what to which mailing or user, when, before and after. Append-only."""
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )
     action = models.CharField(_("action"), max_length=40)
     mailing = models.ForeignKey(Mailing, models.CASCADE, null=True, related_name="audit_entries")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="audit_entries", verbose_name=_("user")
+    )
     before = models.CharField(max_length=300, blank=True)
     after = models.CharField(max_length=300, blank=True)
-    reason = models.TextField(blank=True)
+    reason = models.CharField(max_length=40, blank=True, help_text="One of mailer/reasons.py.")
+    words = models.TextField(blank=True, help_text="What the reason quotes.")
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailer.models.messages import Message
 from mailer.models.recipients import Recipient
+from mailer.reasons import StatusReason
 
 
 class Mailing(models.Model):
@@ -30,7 +31,10 @@ class Mailing(models.Model):
     starts_at = models.DateTimeField(_("starts"))
     ends_at = models.DateTimeField(_("ends"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False)
-    status_reason = models.TextField(_("reason"), blank=True, editable=False)
+    status_reason = models.CharField(
+        _("reason"), max_length=40, blank=True, editable=False, help_text="One of mailer/reasons.py."
+    )
+    status_words = models.TextField(blank=True, editable=False, help_text="What the reason quotes: a server's words.")
     launched_at = models.DateTimeField(_("launched"), null=True, editable=False)
     materialised_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -56,6 +60,11 @@ class Mailing(models.Model):
     def is_active(self, now: datetime) -> bool:
         """Inside the window, and scheduled or sending."""
         return self.starts_at <= now < self.ends_at and self.status in (self.Status.SCHEDULED, self.Status.SENDING)
+
+    @property
+    def why(self) -> StatusReason:
+        """Why it has the status that it has, where there is something to say."""
+        return StatusReason(self.status_reason, self.status_words)
 
     @property
     def is_launched(self) -> bool:
@@ -99,3 +108,24 @@ class MailingCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id} {self.state}: {self.n}"
+
+
+class AttemptCount(models.Model):
+    """How many attempts of a mailing ended in a status within an hour (its start, UTC), as counted by one worker.
+
+    Each worker changes only its own rows, as with MailingCount.
+    """
+
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="attempt_counts")
+    worker = models.PositiveBigIntegerField(default=0)
+    hour = models.DateTimeField(db_index=True)
+    status = models.CharField(max_length=10)
+    n = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mailing", "worker", "hour", "status"], name="attempt_count_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id} {self.hour:%Y-%m-%d %H:00} {self.status}: {self.n}"

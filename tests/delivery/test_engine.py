@@ -150,9 +150,9 @@ async def test_a_refused_sender_pauses_the_mailing_with_the_servers_words(owner:
     with SmtpServer(refuse_sender(550, "5.7.1 Sender address not allowed")) as server:
         site(server)
         summary = await send()
-    assert "Sender address not allowed" in summary.paused[mailing.pk]
+    assert "Sender address not allowed" in str(summary.paused[mailing.pk])
     await mailing.arefresh_from_db()
-    assert (mailing.status, mailing.status_reason) == ("paused", summary.paused[mailing.pk])
+    assert (mailing.status, mailing.why) == ("paused", summary.paused[mailing.pk])
     assert not await Attempt.objects.aexists()
     assert await sync_to_async(counted)(mailing) == {"queued": 30}
 
@@ -165,8 +165,8 @@ async def test_a_refused_login_pauses_the_mailing(owner: User, site: Site, setti
         await send()
     await mailing.arefresh_from_db()
     assert mailing.status == "paused"
-    assert "535" in mailing.status_reason
-    assert "wrong" not in mailing.status_reason
+    assert "535" in mailing.status_words
+    assert "wrong" not in str(mailing.why)
     assert not await Attempt.objects.aexists()
 
 
@@ -252,7 +252,7 @@ async def test_it_hands_nothing_over_after_the_windows_end(owner: User, site: Si
         await sync_to_async(ledger_agrees)(mailing, server)
     await mailing.arefresh_from_db()
     left = (await sync_to_async(counted)(mailing))["expired"]
-    assert f"{left} not sent" in mailing.status_reason
+    assert f"{left} not sent" in str(mailing.why)
 
 
 async def test_it_drains_when_told_to_stop(owner: User, site: Site) -> None:

@@ -127,5 +127,5 @@ def test_it_does_not_touch_what_another_worker_holds(mailing: Mailing) -> None:
 def test_a_refused_sender_is_the_mailings_affair(mailing: Mailing) -> None:
     worker = a_worker()
     recorded = record(worker, [result(claimed(worker)[0], SENDER_REFUSED)])
-    assert recorded.to_pause[mailing.pk].endswith("550 5.7.1 Sender refused")
+    assert str(recorded.to_pause[mailing.pk]).endswith("550 5.7.1 Sender refused")
     assert not Attempt.objects.exists()

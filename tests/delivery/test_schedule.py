@@ -122,7 +122,7 @@ def test_it_expires_what_is_open_at_the_end_and_says_how_many_were_left(owner: U
         run_schedule()
     mailing.refresh_from_db()
     assert mailing.status == "completed"
-    assert "3 not sent" in mailing.status_reason
+    assert "3 not sent" in str(mailing.why)
     assert set(states(mailing).values()) == {"expired"}
 
 

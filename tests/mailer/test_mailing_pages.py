@@ -13,6 +13,7 @@ from mailer.delivery.claim import renew_lease
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Delivery, Mailing, Message
+from mailer.reasons import LOGIN_REFUSED, StatusReason
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients
 from tests.support.results import ACCEPTED, DEFERRED, REJECTED, a_worker, claimed, result
 
@@ -198,7 +199,7 @@ def test_the_page_tells_the_truth(mailing: Mailing, owner: User, page: Client) -
     assert "Connection refused by mail.example.com:25" in text_of(page, f"/mailings/{mailing.pk}/")
     assert "Connection refused" in text_of(page, "/")
     renew_lease(worker, "")
-    change_status(mailing.pk, "pause", None, reason="535 login refused <i>")
+    change_status(mailing.pk, "pause", None, reason=StatusReason(LOGIN_REFUSED, "535 login refused <i>"))
     assert "535 login refused &lt;i&gt;" in text_of(page, f"/mailings/{mailing.pk}/")
 
 

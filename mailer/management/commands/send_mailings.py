@@ -104,7 +104,7 @@ def _as_json(summary: Summary) -> dict[str, object]:
         "due": summary.left.due,
         "waiting": summary.left.later,
         "next_attempt_at": summary.left.next_attempt_at.isoformat() if summary.left.next_attempt_at else None,
-        "paused": {str(mailing): reason for mailing, reason in summary.paused.items()},
+        "paused": {str(mailing): str(reason) for mailing, reason in summary.paused.items()},
         "trouble": summary.trouble,
     }
 

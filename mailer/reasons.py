@@ -1,0 +1,37 @@
+"""Why a mailing stopped: stored as a word and what it quotes, told as a sentence in its reader's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+LOGIN_REFUSED = "login_refused"
+MAILING_REFUSED = "mailing_refused"
+OWNER_BLOCKED = "owner_blocked"
+WINDOW_ENDED = "window_ended"
+
+SENTENCES = {
+    LOGIN_REFUSED: gettext_noop(
+        "The mail server refuses our login. Check the user and the password. It says: %(words)s"
+    ),
+    MAILING_REFUSED: gettext_noop("The mail server refuses this mailing as a whole. It says: %(words)s"),
+    OWNER_BLOCKED: gettext_noop("Its owner has been blocked."),
+    WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
+}
+
+
+@dataclass(frozen=True)
+class StatusReason:
+    """One of the codes above, or "" for none, and the words that its sentence quotes."""
+
+    code: str = ""
+    words: str = ""
+
+    def __str__(self) -> str:
+        sentence = SENTENCES.get(self.code)
+        return _(sentence) % {"words": self.words} if sentence else self.words
+
+
+NO_REASON = StatusReason()
