@@ -66,6 +66,12 @@ def positive_integer(value: str) -> int:
     return int(value)
 
 
+def whole_number(value: str) -> int:
+    if not value.strip().isdecimal():
+        raise ValueError("takes a whole number, 0 for none")
+    return int(value)
+
+
 def site_url(value: str) -> str:
     url = value.strip().rstrip("/")
     parts = urlsplit(url)
@@ -143,6 +149,9 @@ VARIABLES: dict[str, Variable] = {
     "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
     "SEND_CONCURRENCY": Variable(positive_integer, "20"),
     "JOURNAL_SYNC": Variable(journal_sync, "none"),
+    "SIGNUP_ENABLED": Variable(boolean, "True"),
+    "NEW_ACCOUNT_DAILY_CAP": Variable(whole_number, "100", embedded="0"),
+    "SENDING_REQUIRES_APPROVAL": Variable(boolean, "False"),
     "TRUSTED_PROXIES": Variable(networks, ""),
 }
 

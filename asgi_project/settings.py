@@ -133,7 +133,8 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 
 CACHE_ENABLED: bool = env["CACHE_ENABLED"]
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Rate limits: in the database, so that they neither vanish nor break with Redis.
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "core_cache"},
     "statistics": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL or "redis://127.0.0.1:6379/0",
@@ -181,6 +182,9 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 MAILCATCHER_PORT: int = env["MAILCATCHER_PORT"]
 EMBEDDED_SENDER: bool = env["EMBEDDED_SENDER"]
+SIGNUP_ENABLED: bool = env["SIGNUP_ENABLED"]
+NEW_ACCOUNT_DAILY_CAP: int = env["NEW_ACCOUNT_DAILY_CAP"]
+SENDING_REQUIRES_APPROVAL: bool = env["SENDING_REQUIRES_APPROVAL"]
 SEND_CONCURRENCY: int = env["SEND_CONCURRENCY"]
 JOURNAL_SYNC: str = env["JOURNAL_SYNC"]
 
