@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
+from django.utils.deprecation import MiddlewareMixin
 from servestatic.middleware import ServeStaticMiddleware
 from servestatic.responders import MissingFileError
 
@@ -13,3 +16,11 @@ class StaticFilesMiddleware(ServeStaticMiddleware):
             return await super().__call__(request)
         except MissingFileError as error:
             return HttpResponseNotFound(str(error), content_type="text/plain; charset=utf-8")
+
+
+class PermissionsMiddleware(MiddlewareMixin):
+    """Loads the user and their permissions before the view, in a thread: on the loop a query is an error."""
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> None:
+        if request.user.is_authenticated:
+            request.user.get_all_permissions()

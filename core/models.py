@@ -56,6 +56,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [
+            ("allow_user", "Can allow users to send without the cap of new accounts"),
+            ("block_user", "Can block and unblock users"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 Lower("email"), name="user_email_once", violation_error_message=_("This address has an account.")

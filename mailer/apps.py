@@ -7,3 +7,6 @@ from django.utils.translation import gettext_lazy as _
 class MailerConfig(AppConfig):
     name = "mailer"
     verbose_name = _("Mail")
+
+    def ready(self) -> None:
+        from mailer import moderation  # noqa: F401 - it listens

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailer.views import attempts, audience, home, mailcatcher, mailings, messages, recipients
+from mailer.views import attempts, audience, home, mailcatcher, mailings, messages, recipients, users
 
 mailcatcher_urls = [
     path("mailcatcher/", mailcatcher.inbox, name="mailcatcher_inbox"),
@@ -43,10 +43,17 @@ mailing_urls = [
     path("mailings/<int:pk>/<str:action>/", mailings.change_mailing_status, name="mailing_action"),
 ]
 
+user_urls = [
+    path("users/", users.user_list, name="user_list"),
+    path("users/<int:pk>/", users.user_detail, name="user_detail"),
+    path("users/<int:pk>/<str:act>/", users.act_on_user, name="user_act"),
+]
+
 urlpatterns = [
     path("", home.home, name="home"),
     *recipient_urls,
     *message_urls,
     *mailing_urls,
+    *user_urls,
     *mailcatcher_urls,
 ]

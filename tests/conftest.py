@@ -111,11 +111,13 @@ def quick_passwords(settings: Any) -> None:
 
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
-    """A saved account whose address is confirmed; its password is `PASSWORD`."""
+    """A saved account, confirmed and allowed to send without a cap; its password is `PASSWORD`."""
+    from django.utils import timezone
+
     from core.models import User
 
     def make(email: str, **fields: Any) -> User:
-        user = User.objects.create_user(email, PASSWORD, **fields)
+        user = User.objects.create_user(email, PASSWORD, **{"sending_allowed_at": timezone.now(), **fields})
         user.confirm_email()
         return user
 
@@ -138,9 +140,11 @@ def stranger(make_user: Callable[..., User]) -> User:
 @pytest.fixture
 def manager(make_user: Callable[..., User]) -> User:
     from django.contrib.auth.models import Group
+    from django.core.management import call_command
 
+    call_command("create_groups")
     user = make_user("manager@example.com", full_name="Mariam Manager")
-    user.groups.add(Group.objects.get_or_create(name="Managers")[0])
+    user.groups.add(Group.objects.get(name="Managers"))
     return user
 
 

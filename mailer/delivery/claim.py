@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Coalesce
 
 from core.clock import db_now
+from mailer.delivery.allowance import locked_allowances
 from mailer.delivery.counts import move_counts
 from mailer.models import Delivery, Mailing, Worker
 
@@ -61,22 +62,32 @@ def retire_worker(worker_id: int) -> None:
 def claim_deliveries(worker_id: int, most: int, only_mailing: int | None = None) -> list[Claim]:
     """Take up to `most` due deliveries for this worker, shared evenly between the mailings that are sending."""
     now = db_now()
-    mailing_ids = _sending_mailings(now, only_mailing)
+    owners = _sending_mailings(now, only_mailing)
+    left = {owner: allowance.left for owner, allowance in locked_allowances(owners.values(), now).items()}
     claims: list[Claim] = []
-    for position, mailing_id in enumerate(mailing_ids):
-        share = -(-(most - len(claims)) // (len(mailing_ids) - position))
-        claims += _claim_from(mailing_id, worker_id, share, now)
-    for mailing_id in mailing_ids:  # what a small mailing left of its share
-        claims += _claim_from(mailing_id, worker_id, most - len(claims), now)
+
+    def claim_from(mailing_id: int, share: int) -> None:
+        owner = owners[mailing_id]
+        taken = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share)), now)
+        if owner in left:
+            left[owner] -= len(taken)
+        claims.extend(taken)
+
+    for position, mailing_id in enumerate(owners):
+        claim_from(mailing_id, -(-(most - len(claims)) // (len(owners) - position)))
+    for mailing_id in owners:  # what a small mailing left of its share
+        claim_from(mailing_id, most - len(claims))
     return claims
 
 
-def _sending_mailings(now: datetime, only_mailing: int | None) -> list[int]:
-    sending = Mailing.objects.filter(status=Mailing.Status.SENDING, ends_at__gt=now)
+def _sending_mailings(now: datetime, only_mailing: int | None) -> dict[int, int]:
+    """The owners of the mailings that have something due, by mailing."""
+    sending = Mailing.objects.filter(status=Mailing.Status.SENDING, ends_at__gt=now, owner__is_active=True)
     if only_mailing is not None:
         sending = sending.filter(pk=only_mailing)
     due = Delivery.objects.filter(state__in=Delivery.WAITING, next_attempt_at__lte=now)
-    return [pk for pk in sending.order_by("pk").values_list("pk", flat=True) if due.filter(mailing=pk).exists()]
+    owners = sending.order_by("pk").values_list("pk", "owner")
+    return {pk: owner for pk, owner in owners if due.filter(mailing=pk).exists()}
 
 
 def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime) -> list[Claim]:

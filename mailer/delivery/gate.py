@@ -27,7 +27,7 @@ class Look:
 def look(mailing_ids: Iterable[int]) -> Look:
     """Ask the database which of these mailings are sending, and for how long their windows last."""
     now = db_now()
-    sending = Mailing.objects.filter(pk__in=list(mailing_ids), status=Mailing.Status.SENDING)
+    sending = Mailing.objects.filter(pk__in=list(mailing_ids), status=Mailing.Status.SENDING, owner__is_active=True)
     return Look({pk: (ends_at - now).total_seconds() for pk, ends_at in sending.values_list("pk", "ends_at")})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,17 +10,18 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core.clock import db_now
 from core.models import User
 from mailer.audience import audience
+from mailer.delivery.allowance import owners_held_back
 from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
-from mailer.reasons import NO_REASON, WINDOW_ENDED, StatusReason
+from mailer.reasons import NO_REASON, OWNER_BLOCKED, WINDOW_ENDED, StatusReason
 
 Status = Mailing.Status
 State = Delivery.State
@@ -114,6 +116,7 @@ def _start(mailing: Mailing, now: datetime, ends_at: datetime | None) -> None:
     end = ends_at or mailing.ends_at
     if end <= now:
         raise TransitionRefused(_("The window has ended. Choose a new end to send now."))
+    _refuse_for_blocked_owner(mailing)
     _refuse_without_recipients(mailing)
     mailing.starts_at, mailing.ends_at = min(mailing.starts_at, now), end
     _launch(mailing, now)
@@ -122,6 +125,7 @@ def _start(mailing: Mailing, now: datetime, ends_at: datetime | None) -> None:
 def _resume(mailing: Mailing, now: datetime, _ends_at: datetime | None) -> None:
     if mailing.ends_at <= now:
         raise TransitionRefused(_("The window has ended: what is left expires."))
+    _refuse_for_blocked_owner(mailing)
 
 
 def _cancel(mailing: Mailing, _now: datetime, _ends_at: datetime | None) -> None:
@@ -134,6 +138,11 @@ EFFECTS: dict[str, Callable[[Mailing, datetime, datetime | None], None]] = {
     "resume": _resume,
     "cancel": _cancel,
 }
+
+
+def _refuse_for_blocked_owner(mailing: Mailing) -> None:
+    if not User.objects.filter(pk=mailing.owner_id, is_active=True).exists():
+        raise TransitionRefused(_("The owner of this mailing is blocked."))
 
 
 def _refuse_without_recipients(mailing: Mailing) -> None:
@@ -180,10 +189,14 @@ def work_left(only_mailing: int | None = None) -> WorkLeft:
     if only_mailing is not None:
         mailings = mailings.filter(pk=only_mailing)
     unmade = mailings.filter(materialised_at=None).count()
+    held_back = owners_held_back(mailings.values_list("owner", flat=True), now)
     open_ones = Delivery.objects.filter(mailing__in=mailings, state__in=Delivery.OPEN)
-    later = open_ones.filter(state__in=Delivery.WAITING, next_attempt_at__gt=now)
-    figures = later.aggregate(n=Count("pk"), first=Min("next_attempt_at"))
-    return WorkLeft(open_ones.count() - figures["n"] + unmade, figures["n"], figures["first"])
+    later = Q(next_attempt_at__gt=now)
+    waiting = open_ones.filter(later | Q(mailing__owner__in=held_back), state__in=Delivery.WAITING)
+    figures = waiting.aggregate(n=Count("pk"), first=Min("next_attempt_at", filter=later))
+    times = [figures["first"], *(allowance.more_at for allowance in held_back.values())]
+    first = min((at for at in times if at), default=None)
+    return WorkLeft(open_ones.count() - figures["n"] + unmade, figures["n"], first)
 
 
 # What the clock does.
@@ -196,8 +209,11 @@ def run_schedule(only_mailing: int | None = None) -> None:
     """
     now = db_now()
     mailings = Mailing.objects.filter(pk=only_mailing) if only_mailing else Mailing.objects.all()
-    for pk in _ids(mailings.filter(status=Status.SCHEDULED, starts_at__lte=now)):
+    # A blocked owner's mailing is launched at its end only, so that the ledger says whom it did not reach.
+    due = mailings.filter(status=Status.SCHEDULED, starts_at__lte=now)
+    for pk in _ids(due.filter(Q(owner__is_active=True) | Q(ends_at__lte=now))):
         _under_lock(pk, _launch_due)
+    pause_mailings_of_blocked(None)
     for pk in _ids(mailings.filter(launched_at__isnull=False, materialised_at=None)):
         _under_lock(pk, _materialise_more)
     for pk in _ids(mailings.filter(status__in=[Status.SENDING, Status.PAUSED])):
@@ -209,6 +225,14 @@ def finish_materialising(owner: User) -> None:
     with transaction.atomic():
         for pk in _ids(Mailing.objects.filter(owner=owner, launched_at__isnull=False, materialised_at=None)):
             materialise_rest(locked(pk), db_now())
+
+
+def pause_mailings_of_blocked(actor: User | None, owner: User | None = None) -> None:
+    """Pause what blocked people still have on its way, or what one of them has."""
+    sending = Mailing.objects.filter(status=Status.SENDING, owner__is_active=False)
+    for pk in _ids(sending.filter(owner=owner) if owner else sending):
+        with contextlib.suppress(TransitionRefused):  # paused or done meanwhile
+            change_status(pk, "pause", actor, reason=StatusReason(OWNER_BLOCKED))
 
 
 def _ids(mailings: QuerySet[Mailing]) -> list[int]:

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailer.models.mailings import Mailing
+from mailer.reasons import StatusReason
 
 
 class AuditEntry(models.Model):
@@ -31,3 +32,7 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.before} → {self.after}"
+
+    @property
+    def why(self) -> StatusReason:
+        return StatusReason(self.reason, self.words)

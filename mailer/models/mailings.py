@@ -42,6 +42,7 @@ class Mailing(models.Model):
     class Meta:
         verbose_name = _("mailing")
         verbose_name_plural = _("mailings")
+        permissions = [("stop_mailing", "Can pause and cancel anybody's mailing")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import aget_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from core.access import SignedInRequest, owned
+from core.access import SignedInRequest, seen
 from core.paging import page_by_key
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.search import matching
@@ -15,7 +15,7 @@ from mailer.search import matching
 
 @require_safe
 async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
-    mailing = await owned(request, Mailing.objects.select_related("message"), pk)
+    mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     state, search = request.GET.get("state", ""), request.GET.get("q", "").strip()
     deliveries = matching(Delivery.objects.filter(mailing=mailing), search, "email", "full_name")
     if state in Delivery.State.values:
@@ -31,7 +31,7 @@ async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_safe
 async def delivery_detail(request: SignedInRequest, pk: int, delivery_pk: int) -> HttpResponse:
-    mailing = await owned(request, Mailing.objects.select_related("message"), pk)
+    mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     delivery = await aget_object_or_404(Delivery, mailing=mailing, pk=delivery_pk)
     attempts = [attempt async for attempt in Attempt.objects.filter(delivery=delivery).order_by("-number")]
     context = {"mailing": mailing, "delivery": delivery, "attempts": attempts}
@@ -40,7 +40,7 @@ async def delivery_detail(request: SignedInRequest, pk: int, delivery_pk: int) -
 
 @require_safe
 async def attempt_list(request: SignedInRequest, pk: int) -> HttpResponse:
-    mailing = await owned(request, Mailing.objects.select_related("message"), pk)
+    mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     status = request.GET.get("status", "")
     attempts = Attempt.objects.filter(mailing=mailing).select_related("delivery")
     if status in Attempt.Status.values:

@@ -32,7 +32,6 @@ def for_this_machine(view: View[P]) -> View[P]:
     async def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not settings.EMBEDDED or not is_loopback(request.META.get("REMOTE_ADDR", "")):
             raise Http404
-        request.user = await request.auser()  # loaded before the template asks
         return await view(request, *args, **kwargs)
 
     return login_not_required(guarded)

@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.access import SignedInRequest, owned, visible_to
+from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.clock import db_now
+from core.models import User
 from core.paging import page_by_key
 from mailer import stats
 from mailer.audience import audience
@@ -25,19 +26,27 @@ from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.search import matching
 
 SHOWN_AUDIT_ENTRIES = 30
+STOPPING = ("pause", "cancel")  # what managers may do to anybody's
 
 
 @require_safe
 async def mailing_list(request: SignedInRequest) -> HttpResponse:
     search, status = request.GET.get("q", "").strip(), request.GET.get("status", "")
-    mailings = visible_to(request.user, Mailing.objects.select_related("message"))
+    mailings = listed(request, Mailing.objects.select_related("message", "owner"))
     if status in Mailing.Status.values:
         mailings = mailings.filter(status=status)
     found = matching(mailings, search, "message__subject")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
     counts = await sync_to_async(stats.delivery_counts)([mailing.pk for mailing in page.rows])
     rows = [(mailing, segments(counts[mailing.pk])) for mailing in page.rows]
-    context = {"page": page, "rows": rows, "search": search, "status": status, "statuses": Mailing.Status.choices}
+    context = {
+        "page": page,
+        "rows": rows,
+        "search": search,
+        "status": status,
+        "statuses": Mailing.Status.choices,
+        "whose": whose(request, Mailing),
+    }
     return render(request, "mailer/mailings/list.html", context)
 
 
@@ -152,42 +161,49 @@ def _duplicate(original: Mailing) -> Mailing:
 
 @require_safe
 async def mailing_detail(request: SignedInRequest, pk: int) -> HttpResponse:
-    mailing = await owned(request, Mailing.objects.select_related("message", "owner"), pk)
-    return render(request, "mailer/mailings/detail.html", await sync_to_async(_detail)(mailing))
+    mailing = await seen(request, Mailing.objects.select_related("message", "owner"), pk)
+    return render(request, "mailer/mailings/detail.html", await sync_to_async(_detail)(request.user, mailing))
 
 
-def _detail(mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, Any]:
+def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, Any]:
     """What the page shows, read in one go."""
     progress = stats.mailing_progress(mailing.pk)
     ended = mailing.ends_at <= db_now()
+    actions = [action for action in available_actions(mailing) if _may(user, action, mailing)]
     audit = AuditEntry.objects.filter(mailing=mailing).select_related("actor").order_by("-pk")
     return {
         "mailing": mailing,
+        "is_owned": owns(user, mailing),
         "subject": mailing.content.subject if mailing.is_launched else mailing.message.subject,
         "progress": progress,
         "segments": segments(progress.counts),
         "attempts": stats.newest_attempts(mailing.pk),
         "audience_size": None if mailing.is_launched else audience(mailing).count(),
-        "actions": [action for action in available_actions(mailing) if action != "start" or not ended],
-        "new_end": (new_end or NewEndForm()) if ended and "start" in available_actions(mailing) else None,
+        "actions": [action for action in actions if action != "start" or not ended],
+        "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
         "zone": timezone.get_current_timezone_name(),
         "audit": list(audit[:SHOWN_AUDIT_ENTRIES]),
         "labels": dict(Attempt.Status.choices),
     }
 
 
+def _may(user: User, action: str, mailing: Mailing) -> bool:
+    """Whether the user may do this to a mailing that they see."""
+    return owns(user, mailing) or (action in STOPPING and user.has_perm("mailer.stop_mailing"))
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 async def change_mailing_status(request: SignedInRequest, pk: int, action: str) -> HttpResponse:
     """POST does it. GET asks first, for who came by a link."""
-    if action not in PERSONS_ACTIONS:
+    mailing = await seen(request, Mailing.objects.select_related("message", "owner"), pk)
+    if action not in PERSONS_ACTIONS or not _may(request.user, action, mailing):
         raise Http404
-    mailing = await owned(request, Mailing.objects.select_related("message", "owner"), pk)
     if request.method != "POST":
         context = {"mailing": mailing, "action": action, "progress": await sync_to_async(stats.mailing_progress)(pk)}
         return render(request, "mailer/mailings/confirm.html", context)
     form = NewEndForm(request.POST) if "ends_at" in request.POST else None
     if form is not None and not await sync_to_async(form.is_valid)():
-        context = await sync_to_async(_detail)(mailing, form)
+        context = await sync_to_async(_detail)(request.user, mailing, form)
         return render(request, "mailer/mailings/detail.html", context)
     try:
         ends_at = form.cleaned_data["ends_at"] if form else None

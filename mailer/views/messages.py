@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core.access import SignedInRequest, owned, visible_to
+from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.async_forms import save_valid
 from core.paging import page_by_key
 from mailer.forms.messages import MessageForm
@@ -22,9 +22,10 @@ from mailer.search import matching
 @require_safe
 async def message_list(request: SignedInRequest) -> HttpResponse:
     search = request.GET.get("q", "").strip()
-    found = matching(visible_to(request.user, Message.objects.all()), search, "subject", "body")
+    found = matching(listed(request, Message.objects.select_related("owner")), search, "subject", "body")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
-    return render(request, "mailer/messages/list.html", {"page": page, "search": search})
+    context = {"page": page, "search": search, "whose": whose(request, Message)}
+    return render(request, "mailer/messages/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,10 +50,11 @@ async def _edit(request: SignedInRequest, message: Message) -> HttpResponse:
 
 @require_safe
 async def message_detail(request: SignedInRequest, pk: int) -> HttpResponse:
-    message = await owned(request, Message.objects.all(), pk)
+    message = await seen(request, Message.objects.select_related("owner"), pk)
     recipient = await Recipient.objects.filter(owner=message.owner_id).order_by("pk").afirst()
     context = {
         "message": message,
+        "is_owned": owns(request.user, message),
         "recipient": recipient,
         "preview": _preview(message, recipient),
         "mailings": [mailing async for mailing in Mailing.objects.filter(message=message).order_by("-pk")[:10]],

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core.access import SignedInRequest, owned, visible_to
+from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.async_forms import save_valid
 from core.models import User
 from core.paging import page_by_key
@@ -27,10 +27,11 @@ SHOWN_DELIVERIES = 50
 @require_safe
 async def recipient_list(request: SignedInRequest) -> HttpResponse:
     search = request.GET.get("q", "").strip()
-    mine = visible_to(request.user, Recipient.objects.all())
-    found = matching(mine, search, "email", "full_name", "comment")
+    recipients = listed(request, Recipient.objects.select_related("owner"))
+    found = matching(recipients, search, "email", "full_name", "comment")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
-    return render(request, "mailer/recipients/list.html", {"page": page, "search": search})
+    context = {"page": page, "search": search, "whose": whose(request, Recipient)}
+    return render(request, "mailer/recipients/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,7 +55,7 @@ async def _edit(request: SignedInRequest, recipient: Recipient) -> HttpResponse:
 
 @require_safe
 async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
-    recipient = await owned(request, Recipient.objects.all(), pk)
+    recipient = await seen(request, Recipient.objects.select_related("owner"), pk)
     last_words = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number").values("server_response")[:1]
     deliveries = (
         Delivery.objects.filter(recipient=recipient)
@@ -62,7 +63,11 @@ async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
         .annotate(last_words=Subquery(last_words))
         .order_by("-pk")[:SHOWN_DELIVERIES]
     )
-    context = {"recipient": recipient, "deliveries": [delivery async for delivery in deliveries]}
+    context = {
+        "recipient": recipient,
+        "is_owned": owns(request.user, recipient),
+        "deliveries": [delivery async for delivery in deliveries],
+    }
     return render(request, "mailer/recipients/detail.html", context)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, suppress
 from datetime import date, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from core.models import User
+from core.people import MANAGERS
 from mailer import demo
 from mailer.delivery.engine import Options, Until
 from mailer.delivery.schedule import change_status
@@ -23,6 +27,7 @@ from mailer.mailcatcher.smtp import PortTaken, running_catcher
 from mailer.models import Mailing, Message, Recipient
 
 EMAIL, PASSWORD = "demo@example.com", "demo"
+MANAGER = "manager@example.com"
 RECIPIENTS = Path(demo.__file__).with_name("recipients.csv")
 ROLES = ("bounce.", "full.", "greylist.", "slow.")
 FINISHED_TO = 40  # recipients of the mailing that is already sent
@@ -36,11 +41,15 @@ class Command(BaseCommand):
             raise CommandError("The demo has a well-known password: it is for an embedded start alone.")
         if not User.objects.filter(email=EMAIL).exists():
             self._load()
-        self.stdout.write(f"Mailing Service: {settings.SITE_URL}   sign in as {EMAIL}, password {PASSWORD}")
+        self.stdout.write(
+            f"Mailing Service: {settings.SITE_URL}   sign in as {EMAIL}, password {PASSWORD}"
+            f" (a manager: {MANAGER}, same password)"
+        )
 
     def _load(self) -> None:
         owner = User.objects.create_user(EMAIL, PASSWORD, full_name="Demo Owner")
         owner.confirm_email()
+        _make_manager()
         report = import_recipients(owner, RECIPIENTS.read_bytes())
         self.stdout.write(f"{report.added} recipients imported from {RECIPIENTS.name}; left out:")
         for row in report.invalid:
@@ -51,6 +60,13 @@ class Command(BaseCommand):
         _make_finished(owner, welcome)
         _make_scheduled(owner, maintenance)
         _make_ready(owner, news)
+
+
+def _make_manager() -> None:
+    call_command("create_groups", verbosity=0, stdout=StringIO())
+    manager = User.objects.create_user(MANAGER, PASSWORD, full_name="Demo Manager")
+    manager.confirm_email()
+    manager.groups.add(Group.objects.get(name=MANAGERS))
 
 
 def _make_finished(owner: User, message: Message) -> None:
