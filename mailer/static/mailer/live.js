@@ -1,29 +1,16 @@
 // The mailing's page, kept true by a websocket. What the server sends is text, and goes in as text.
+import { moveBar, watch } from "./watch.js";
+
 const page = document.querySelector("[data-live]");
 const language = document.documentElement.lang;
 const labels = JSON.parse(document.querySelector("#attempt-labels").textContent);
 const mostRows = 100;
-const noLongerAllowed = 4403;
 let leftOut = 0; // since the last snapshot
 let shownStatus = document.querySelector("[data-status]").dataset.status;
 let shownReason = null;
-let failures = 0;
 
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: page.dataset.zone });
 const set = (id, text) => { const found = document.getElementById(id); if (found) found.textContent = text; };
-
-function connect() {
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(`${scheme}//${location.host}${page.dataset.live}`);
-  socket.addEventListener("open", () => { failures = 0; document.querySelector("#reconnecting").hidden = true; });
-  socket.addEventListener("message", (event) => show(JSON.parse(event.data)));
-  socket.addEventListener("close", (event) => {
-    if (event.code === noLongerAllowed) return location.reload(); // signed out, blocked, or the mailing is gone
-    document.querySelector("#reconnecting").hidden = false;
-    failures += 1;
-    setTimeout(connect, Math.min(10000, 300 * 2 ** failures) * (0.75 + Math.random() / 2));
-  });
-}
 
 function show(frame) {
   const { progress } = frame;
@@ -44,13 +31,12 @@ function show(frame) {
 }
 
 function showProgress(progress) {
+  moveBar(page, progress.counts);
   for (const [state, n] of Object.entries(progress.counts)) {
     const count = document.querySelector(`[data-count="${state}"]`);
-    const segment = document.querySelector(`[data-segment="${state}"]`);
     if (!count) continue;
     count.hidden = n === 0;
     count.firstElementChild.textContent = n.toLocaleString(language);
-    segment.style.flexGrow = n;
   }
   set("percent", progress.percent);
   set("total", progress.total.toLocaleString(language));
@@ -110,4 +96,9 @@ async function refresh() {
   }
 }
 
-connect();
+const reconnecting = document.querySelector("#reconnecting");
+watch(page.dataset.live, {
+  show,
+  connected: () => { reconnecting.hidden = true; },
+  lost: () => { reconnecting.hidden = false; },
+});
