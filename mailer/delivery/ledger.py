@@ -131,7 +131,7 @@ def _windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:
 
 
 def _held_by(worker_id: int, delivery_ids: list[int]) -> dict[int, int]:
-    """Of these deliveries the ones that are the worker's, each with the number of the attempt that it is claimed for."""
+    """Of these deliveries the worker's own, each with the number of the attempt that it is claimed for."""
     held = Delivery.objects.select_for_update(of=("self",)).filter(
         pk__in=delivery_ids, worker=worker_id, state=State.SENDING
     )

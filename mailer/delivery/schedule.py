@@ -22,6 +22,7 @@ from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
 from mailer.reasons import NO_REASON, OWNER_BLOCKED, WINDOW_ENDED, StatusReason
+from mailer.stats.caching import forget_on_commit
 
 Status = Mailing.Status
 State = Delivery.State
@@ -97,6 +98,7 @@ def _set_status(mailing: Mailing, status: str, action: str, actor: User | None, 
     mailing.status, mailing.status_reason, mailing.status_words = status, reason.code, reason.words
     mailing.save()
     publish_on_commit(mailing.pk)
+    forget_on_commit(mailing.owner_id)
 
 
 # What a transition does besides changing the word.

@@ -18,12 +18,13 @@ from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.clock import db_now
 from core.models import User
 from core.paging import page_by_key
-from mailer import stats
 from mailer.audience import audience
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.search import matching
+from mailer.stats.attempts import newest_attempts
+from mailer.stats.progress import delivery_counts, mailing_progress
 
 SHOWN_AUDIT_ENTRIES = 30
 STOPPING = ("pause", "cancel")  # what managers may do to anybody's
@@ -37,7 +38,7 @@ async def mailing_list(request: SignedInRequest) -> HttpResponse:
         mailings = mailings.filter(status=status)
     found = matching(mailings, search, "message__subject")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
-    counts = await sync_to_async(stats.delivery_counts)([mailing.pk for mailing in page.rows])
+    counts = await sync_to_async(delivery_counts)([mailing.pk for mailing in page.rows])
     rows = [(mailing, segments(counts[mailing.pk])) for mailing in page.rows]
     context = {
         "page": page,
@@ -50,7 +51,10 @@ async def mailing_list(request: SignedInRequest) -> HttpResponse:
     return render(request, "mailer/mailings/list.html", context)
 
 
-def segments(counts: dict[str, int]) -> list[tuple[str, str, int]]:
+Segments = list[tuple[str, str, int]]
+
+
+def segments(counts: dict[str, int]) -> Segments:
     """Of each state that a bar shows: its name, its label and how many there are."""
     return [(state, str(Delivery.State(state).label), counts[state]) for state in _IN_A_BAR]
 
@@ -167,7 +171,7 @@ async def mailing_detail(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, Any]:
     """What the page shows, read in one go."""
-    progress = stats.mailing_progress(mailing.pk)
+    progress = mailing_progress(mailing.pk)
     ended = mailing.ends_at <= db_now()
     actions = [action for action in available_actions(mailing) if _may(user, action, mailing)]
     audit = AuditEntry.objects.filter(mailing=mailing).select_related("actor").order_by("-pk")
@@ -177,7 +181,7 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "subject": mailing.content.subject if mailing.is_launched else mailing.message.subject,
         "progress": progress,
         "segments": segments(progress.counts),
-        "attempts": stats.newest_attempts(mailing.pk),
+        "attempts": newest_attempts(mailing.pk),
         "audience_size": None if mailing.is_launched else audience(mailing).count(),
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
@@ -199,7 +203,7 @@ async def change_mailing_status(request: SignedInRequest, pk: int, action: str) 
     if action not in PERSONS_ACTIONS or not _may(request.user, action, mailing):
         raise Http404
     if request.method != "POST":
-        context = {"mailing": mailing, "action": action, "progress": await sync_to_async(stats.mailing_progress)(pk)}
+        context = {"mailing": mailing, "action": action, "progress": await sync_to_async(mailing_progress)(pk)}
         return render(request, "mailer/mailings/confirm.html", context)
     form = NewEndForm(request.POST) if "ends_at" in request.POST else None
     if form is not None and not await sync_to_async(form.is_valid)():

@@ -72,7 +72,7 @@ def page(browser: Browser, site: str) -> Iterator[Page]:
 
 
 def sign_in(page: Page, address: str) -> None:
-    page.goto(f"{address}/")
+    page.goto(f"{address}/account/login/")
     page.fill("input[name=login]", "demo@example.com")
     page.fill("input[name=password]", "demo")
     page.click("main button")

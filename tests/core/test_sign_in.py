@@ -79,9 +79,9 @@ def test_a_form_without_its_token_is_refused_and_says_what_to_do(owner: User) ->
 def test_signing_out_takes_a_post(client: Client, owner: User) -> None:
     client.force_login(owner)
     client.get("/account/logout/")
-    assert client.get("/").status_code == 200
+    assert client.get("/mailings/").status_code == 200
     client.post("/account/logout/")
-    assert client.get("/")["Location"] == f"{SIGN_IN}?next=/"
+    assert client.get("/mailings/")["Location"] == f"{SIGN_IN}?next=/mailings/"
 
 
 def test_a_new_account_works_once_its_address_is_confirmed(client: Client) -> None:

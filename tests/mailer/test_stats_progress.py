@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.core.cache import caches
 
 from core.clock import db_now, shifted
 from core.models import User
-from mailer import stats
 from mailer.delivery.claim import renew_lease
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status, run_schedule
 from mailer.models import Attempt, Mailing, Worker
+from mailer.stats import progress as stats
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import ACCEPTED, DEFERRED, a_worker, claimed, result
 
@@ -74,15 +72,3 @@ def test_a_dead_worker_is_no_sender(mailing: Mailing) -> None:
     notice = stats.sender_notice()
     assert notice is not None
     assert notice.code == stats.NO_SENDER
-
-
-@pytest.mark.parametrize("cache", ["off", "on", "broken"])
-def test_the_home_figures_agree_with_the_database(owner: User, mailing: Mailing, settings: Any, cache: str) -> None:
-    urls = {"on": settings.REDIS_URL, "broken": "redis://127.0.0.1:1"}
-    if cache in urls:
-        settings.CACHES = settings.CACHES | {
-            "statistics": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": urls[cache]}
-        }
-        caches["statistics"].delete(f"home-{owner.pk}")
-    for _look in range(2):
-        assert stats.home_figures(owner) == stats.HomeFigures(mailings=1, active_mailings=1, recipients=20)

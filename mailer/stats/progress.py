@@ -1,4 +1,4 @@
-"""Numbers to show, read only. Totals come from the counters: nothing here grows with the number of deliveries."""
+"""Where a mailing stands, for its live page. Totals come from the counters: nothing grows with the deliveries."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.core.cache import caches
 from django.db.models import Sum
 
-from core.access import visible_to
 from core.clock import db_now
-from core.models import User
-from mailer.models import Attempt, Delivery, Mailing, MailingCount, Recipient, Worker
+from mailer.models import Attempt, Delivery, Mailing, MailingCount, Worker
 from mailer.reasons import NO_REASON
 
 State = Delivery.State
@@ -20,9 +17,6 @@ Status = Mailing.Status
 
 RATE_SPAN = timedelta(seconds=10)
 RATE_SAMPLE = 1_000  # attempts
-SHOWN_ATTEMPTS = 100
-MOST_COUNTED = 10_000
-CACHED_FOR = 60  # seconds
 
 # Why a mailing does not move at present; the page has a sentence for each.
 NO_SENDER = "no_sender"
@@ -44,15 +38,11 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a mailing stands. `counts` has every state of a delivery, in the order of their declaration."""
+class Standing:
+    """How far a mailing is. `counts` has every state of a delivery, in the order of their declaration."""
 
-    status: str
     counts: dict[str, int]
     total: int
-    rate: float  # attempts per second over the last seconds
-    seconds_left: int | None  # until everything now due has been tried; None where it can't be told
-    reason: Reason | None
 
     @property
     def open(self) -> int:
@@ -69,42 +59,36 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class AttemptRow:
-    """One attempt, as the live page lists it."""
+class Progress(Standing):
+    """Where a mailing stands: how far it is, how fast it goes, and why it does not."""
 
-    id: int
-    delivery_id: int
-    email: str
-    number: int
     status: str
-    reply_code: int | None
-    enhanced_code: str
-    server_response: str
-    finished_at: datetime
-
-
-@dataclass(frozen=True)
-class HomeFigures:
-    mailings: int
-    active_mailings: int
-    recipients: int
+    rate: float  # attempts per second over the last seconds
+    seconds_left: int | None  # until everything now due has been tried; None where it can't be told
+    reason: Reason | None
 
 
 def mailing_progress(mailing_id: int) -> Progress:
     """Where the mailing stands now. Raises Mailing.DoesNotExist."""
     mailing = Mailing.objects.get(pk=mailing_id)
-    counts = delivery_counts([mailing_id])[mailing_id]
+    standing = standings([mailing_id])[mailing_id]
+    counts = standing.counts
     sending = mailing.status == Status.SENDING
     rate = _rate(mailing_id, db_now()) if sending else 0.0
     due = counts[State.QUEUED] + counts[State.SENDING]
     return Progress(
-        status=mailing.status,
         counts=counts,
-        total=sum(counts.values()),
+        total=standing.total,
+        status=mailing.status,
         rate=rate,
         seconds_left=round(due / rate) if rate and due and mailing.materialised_at else None,
         reason=_reason(mailing, counts),
     )
+
+
+def standings(mailing_ids: Iterable[int]) -> dict[int, Standing]:
+    """How far each of these mailings is."""
+    return {pk: Standing(counts, sum(counts.values())) for pk, counts in delivery_counts(mailing_ids).items()}
 
 
 def delivery_counts(mailing_ids: Iterable[int]) -> dict[int, dict[str, int]]:
@@ -122,48 +106,6 @@ def sender_notice() -> Reason | None:
     if not troubles:
         return Reason(NO_SENDER)
     return Reason(TROUBLE, troubles[0]) if all(troubles) else None
-
-
-def newest_attempts(mailing_id: int, after: int = 0, limit: int = SHOWN_ATTEMPTS) -> list[AttemptRow]:
-    """The mailing's attempts with a key above `after`, newest first, at most `limit`."""
-    attempts = Attempt.objects.filter(mailing=mailing_id, pk__gt=after).select_related("delivery").order_by("-pk")
-    return [_row(attempt) for attempt in attempts[:limit]]
-
-
-def count_attempts(mailing_id: int, after: int) -> int:
-    """How many attempts have a key above `after`; no more than MOST_COUNTED are counted."""
-    newer = Attempt.objects.filter(mailing=mailing_id, pk__gt=after)
-    return newer.order_by("-pk")[:MOST_COUNTED].count()
-
-
-def home_figures(user: User) -> HomeFigures:
-    """How much the user has, or for a superuser the site; up to a minute old where CACHE_ENABLED."""
-    cache = caches["statistics"]
-    figures: HomeFigures | None = cache.get(f"home-{user.pk}")
-    if figures is None:
-        figures = _counted_figures(user)
-        cache.set(f"home-{user.pk}", figures, CACHED_FOR)
-    return figures
-
-
-def _counted_figures(user: User) -> HomeFigures:
-    mailings, now = visible_to(user, Mailing.objects.all()), db_now()
-    active = mailings.filter(starts_at__lte=now, ends_at__gt=now, status__in=[Status.SCHEDULED, Status.SENDING])
-    return HomeFigures(mailings.count(), active.count(), visible_to(user, Recipient.objects.all()).count())
-
-
-def _row(attempt: Attempt) -> AttemptRow:
-    return AttemptRow(
-        id=attempt.pk,
-        delivery_id=attempt.delivery_id,
-        email=attempt.delivery.email,
-        number=attempt.number,
-        status=attempt.status,
-        reply_code=attempt.reply_code,
-        enhanced_code=attempt.enhanced_code,
-        server_response=attempt.server_response,
-        finished_at=attempt.finished_at,
-    )
 
 
 def _rate(mailing_id: int, now: datetime) -> float:
