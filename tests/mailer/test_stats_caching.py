@@ -124,7 +124,7 @@ def test_a_frozen_or_dead_redis_costs_a_moment_once(
     server = start_redis(tmp_path)
     settings.CACHES = statistics_at(server.url)
     with redis.Redis.from_url(server.url) as client:
-        process: int = client.info("server")["process_id"]  # type: ignore[index]
+        process: int = client.info("server")["process_id"]
     count = counting()
     assert [remembered("n", count), remembered("n", count)] == [1, 1]
     os.kill(process, signal.SIGSTOP)

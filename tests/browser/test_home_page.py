@@ -1,0 +1,105 @@
+"""The home page in a real browser: bars that move by themselves, a chart, and a table for who has no JavaScript."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.test_send_and_watch import CHROMIUM_ARGS, sign_in
+from tests.support.processes import manage, running_site
+from tests.support.servers import find_chromium, free_port
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An embedded start of its own, with the demo's mailings."""
+    data_dir: Path = tmp_path_factory.mktemp("data")
+    variables = {
+        "ENV_FILE": os.devnull,
+        "EMBEDDED": "True",
+        "DATA_DIR": str(data_dir),
+        "MAILCATCHER_PORT": str(free_port()),
+    }
+    for command in ("migrate", "demo"):
+        done = manage(settings.BASE_DIR, command, **variables)
+        assert done.returncode == 0, done.stderr
+    with running_site(settings.BASE_DIR, "--noreload", port=free_port(), **variables) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGS)
+
+
+@pytest.fixture
+def page(browser: Browser, site: str) -> Iterator[Page]:
+    """The demo's owner at home; what the console complains of fails the test."""
+    with closing(browser.new_context(base_url=site)) as context:
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        sign_in(page, site)
+        yield page
+        assert complaints == []
+
+
+def test_the_chart_is_drawn_and_its_table_folded(page: Page) -> None:
+    expect(page.locator("[data-chart] canvas")).to_be_visible()
+    expect(page.locator(".chart-table table")).to_be_hidden()
+    page.click(".chart-table summary")
+    expect(page.locator(".chart-table tbody tr")).to_have_count(1)
+    expect(page.locator(".chart-table tbody tr")).to_contain_text("40")
+    page.hover("[data-chart] .u-over", position={"x": 5, "y": 50})  # a day on which nothing was sent
+    expect(page.locator("[data-total=success]")).to_have_text("0")
+    page.hover("h2 >> nth=0")
+    expect(page.locator("[data-total=success]")).to_have_text("40")
+
+
+def test_without_javascript_the_table_is_there(browser: Browser, site: str, page: Page) -> None:
+    signed_in = page.context.storage_state()
+    with closing(browser.new_context(base_url=site, java_script_enabled=False, storage_state=signed_in)) as context:
+        plain = context.new_page()
+        plain.goto("/")
+        expect(plain.locator(".chart-table tbody tr")).to_be_visible()
+        expect(plain.locator("[data-chart]")).to_be_hidden()
+
+
+def test_what_runs_moves_by_itself_and_goes_when_it_ends(page: Page) -> None:
+    row = page.locator("#under-way [data-live='/ws/mailings/3/']")
+    other = page.context.new_page()
+    other.goto("/mailings/3/")
+    other.click("text=Send now")
+    page.goto("/")
+    page.evaluate("window.stillTheSamePage = 'yes'")
+    expect(row.locator("[data-number=total]")).to_have_text("500")
+    page.wait_for_function("Number(document.querySelector('[data-number=closed]').textContent) >= 487", timeout=60_000)
+    assert page.evaluate("document.querySelector('#under-way [data-segment=sent]').style.flexGrow") == "475"
+    expect(page.locator(".figure-large").nth(1)).to_have_text("1")
+    other.goto("/mailings/3/cancel/")
+    other.click("main button")
+    expect(row).to_have_count(0)
+    expect(page.locator(".figure-large").nth(1)).to_have_text("0")
+    expect(page.locator("[data-total=success]")).to_have_text("515")
+    expect(page.locator("[data-chart] canvas")).to_have_count(1)
+    assert page.evaluate("window.stillTheSamePage") == "yes"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_visitor_finds_the_way_in(browser: Browser, site: str, width: int) -> None:
+    viewport = {"width": width, "height": 800}
+    with closing(browser.new_context(base_url=site, viewport=viewport)) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto("/")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        expect(page.locator(".figure-large").nth(2)).to_have_text("500")
+        page.click("main >> text=Sign in")
+        expect(page).to_have_url(f"{site}/account/login/")
