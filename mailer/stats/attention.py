@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.db.models import Q, QuerySet, Sum
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
 from core.clock import db_now
@@ -56,10 +57,10 @@ def _uncertain(mailings: QuerySet[Mailing]) -> list[Attention]:
 
 def _uncertain_sentence(n: int) -> str:
     return ngettext(
-        "%(n)d delivery is uncertain: it may have arrived or not.",
-        "%(n)d deliveries are uncertain: they may have arrived or not.",
+        "%(n)s delivery is uncertain: it may have arrived or not.",
+        "%(n)s deliveries are uncertain: they may have arrived or not.",
         n,
-    ) % {"n": n}
+    ) % {"n": number_format(n, force_grouping=True)}
 
 
 def _closed_with_mail_left(mailings: QuerySet[Mailing]) -> list[Attention]:
