@@ -20,7 +20,9 @@ from core.paging import page_by_key
 from mailer import stats
 from mailer.audience import audience
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
+from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
+from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.search import matching
 
@@ -171,8 +173,9 @@ def _detail(mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, An
         "actions": [action for action in available_actions(mailing) if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in available_actions(mailing) else None,
         "zone": timezone.get_current_timezone_name(),
-        "audit": list(audit[:SHOWN_AUDIT_ENTRIES]),
+        "history": [happening(entry) for entry in audit[:SHOWN_AUDIT_ENTRIES]],
         "labels": dict(Attempt.Status.choices),
+        "durations": duration_formats(),
     }
 
 

@@ -1,7 +1,9 @@
 // The mailing's page, kept true by a websocket. What the server sends is text, and goes in as text.
 const page = document.querySelector("[data-live]");
 const language = document.documentElement.lang;
-const labels = JSON.parse(document.querySelector("#attempt-labels").textContent);
+const fromServer = (id) => JSON.parse(document.getElementById(id).textContent);
+const labels = fromServer("attempt-labels");
+const durations = fromServer("duration-formats");
 const mostRows = 100;
 const noLongerAllowed = 4403;
 let leftOut = 0; // since the last snapshot
@@ -60,9 +62,9 @@ function showProgress(progress) {
 }
 
 function duration(seconds) {
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  const format = seconds < 60 ? durations.seconds : seconds < 3600 ? durations.minutes : durations.hours;
+  const parts = { h: Math.floor(seconds / 3600), min: Math.floor((seconds % 3600) / 60), s: seconds % 60 };
+  return format.replace(/\{(\w+)\}/g, (_, part) => parts[part]);
 }
 
 function showAttempts(attempts) {

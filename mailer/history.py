@@ -1,0 +1,75 @@
+"""What happened to a mailing, from its audit entries, in the reader's language and time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from core.models import User
+from mailer.models import AuditEntry, Mailing
+from mailer.reasons import StatusReason
+
+ACTS: dict[str, str | Promise] = {
+    "schedule": _("scheduled"),
+    "unschedule": _("made a draft again"),
+    "start": _("started"),
+    "pause": _("paused"),
+    "resume": _("resumed"),
+    "cancel": _("cancelled"),
+    "complete": _("completed"),
+    "window": _("window changed"),
+    "block": _("owner blocked"),
+    "unblock": _("owner unblocked"),
+    "allow": _("sending allowed"),
+    "invite": _("invited"),
+}
+STATUSES = dict(Mailing.Status.choices)
+MINUTE = "%Y-%m-%dT%H:%MZ"  # UTC; a window is two of them with a slash between (ISO 8601)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """A line of the history. `actor` is None where the clock did it."""
+
+    at: datetime
+    actor: User | None
+    act: str
+    before: str
+    after: str
+    why: str
+
+
+def happening(entry: AuditEntry) -> Happening:
+    """The entry, which has its actor loaded, as it is told."""
+    return Happening(
+        at=entry.created_at,
+        actor=entry.actor,
+        act=str(ACTS.get(entry.action, entry.action)),
+        before=_told(entry.before),
+        after=_told(entry.after),
+        why=str(StatusReason(entry.reason, entry.words)),
+    )
+
+
+def window_text(starts_at: datetime, ends_at: datetime) -> str:
+    """A window as audit entries keep it."""
+    return "/".join(moment.astimezone(UTC).strftime(MINUTE) for moment in (starts_at, ends_at))
+
+
+def _told(value: str) -> str:
+    if value in STATUSES:
+        return str(STATUSES[value])
+    try:
+        return " – ".join(_shown(moment) for moment in value.split("/"))
+    except ValueError:
+        return value
+
+
+def _shown(minute: str) -> str:
+    moment = datetime.strptime(minute, MINUTE).replace(tzinfo=UTC)
+    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
