@@ -8,25 +8,25 @@ from datetime import UTC, datetime
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.models import User
 from mailer.models import AuditEntry, Mailing
 from mailer.reasons import StatusReason
 
 ACTS: dict[str, str | Promise] = {
-    "schedule": _("scheduled"),
-    "unschedule": _("made a draft again"),
-    "start": _("started"),
-    "pause": _("paused"),
-    "resume": _("resumed"),
-    "cancel": _("cancelled"),
-    "complete": _("completed"),
-    "window": _("window changed"),
-    "block": _("owner blocked"),
-    "unblock": _("owner unblocked"),
-    "allow": _("sending allowed"),
-    "invite": _("invited"),
+    "schedule": pgettext_lazy("history", "scheduled"),
+    "unschedule": pgettext_lazy("history", "made a draft again"),
+    "start": pgettext_lazy("history", "started"),
+    "pause": pgettext_lazy("history", "paused"),
+    "resume": pgettext_lazy("history", "resumed"),
+    "cancel": pgettext_lazy("history", "cancelled"),
+    "complete": pgettext_lazy("history", "completed"),
+    "window": pgettext_lazy("history", "window changed"),
+    "block": pgettext_lazy("history", "owner blocked"),
+    "unblock": pgettext_lazy("history", "owner unblocked"),
+    "allow": pgettext_lazy("history", "sending allowed"),
+    "invite": pgettext_lazy("history", "invited"),
 }
 STATUSES = dict(Mailing.Status.choices)
 MINUTE = "%Y-%m-%dT%H:%MZ"  # UTC; a window is two of them with a slash between (ISO 8601)

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailer.models.mailings import Mailing
 from mailer.models.recipients import Recipient
@@ -33,14 +34,14 @@ class Delivery(models.Model):
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
-        SENDING = "sending", _("Sending")
+        SENDING = "sending", pgettext_lazy("delivery", "Sending")
         DEFERRED = "deferred", _("Deferred")
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Failed")
         UNCERTAIN = "uncertain", _("Uncertain")
         SKIPPED = "skipped", _("Skipped")
         EXPIRED = "expired", _("Expired")
-        CANCELLED = "cancelled", _("Cancelled")
+        CANCELLED = "cancelled", pgettext_lazy("delivery", "Cancelled")
 
     OPEN = (State.QUEUED, State.SENDING, State.DEFERRED)
     WAITING = (State.QUEUED, State.DEFERRED)

@@ -30,7 +30,6 @@ KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(["npgettext", "npgettext_lazy"], ((1, "c"), 2, 3)),
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w+\}|<[^>]*>")
-HEADER = "# The words of this site in Russian. `make messages` keeps it up to date."
 
 
 def extracted() -> Catalog:
@@ -61,6 +60,7 @@ def update() -> Catalog:
         wanted.add(message.id, context=message.context, user_comments=message.user_comments)
     catalog.update(wanted, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
+    catalog.msgid_bugs_address, catalog.last_translator, catalog.language_team = "", "", "ru"
     return catalog
 
 
@@ -78,7 +78,8 @@ def as_mo(catalog: Catalog) -> bytes:
 
 def strings(message: Message) -> list[str]:
     """The message's translations: one, or one for each of the language's plural forms."""
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    found = message.string or ""
+    return [found] if isinstance(found, str) else list(found)
 
 
 def faults(message: Message) -> list[str]:
@@ -86,12 +87,16 @@ def faults(message: Message) -> list[str]:
     source = message.id if isinstance(message.id, str) else message.id[-1]
     wanted = sorted(PLACEHOLDER.findall(source))
     wrong = [f"{source!r} lacks its Russian" for text in strings(message) if not text]
-    wrong += [f"{source!r} has other placeholders" for t in strings(message) if sorted(PLACEHOLDER.findall(t)) != wanted]
+    wrong += [
+        f"{source!r} has other placeholders" for t in strings(message) if sorted(PLACEHOLDER.findall(t)) != wanted
+    ]
     return wrong + ([f"{source!r} is fuzzy"] if message.fuzzy else [])
 
 
 def _files() -> list[Path]:
-    found = (path for source in SOURCES for path in (ROOT / source).rglob("*") if path.suffix in (".py", ".html", ".txt"))
+    found = (
+        path for source in SOURCES for path in (ROOT / source).rglob("*") if path.suffix in (".py", ".html", ".txt")
+    )
     return sorted(path for path in found if "migrations" not in path.parts and "static" not in path.parts)
 
 
@@ -118,4 +123,4 @@ if __name__ == "__main__":
     up_to_date = update()
     PO.write_bytes(as_po(up_to_date))
     MO.write_bytes(as_mo(up_to_date))
-    sys.exit("\n".join(_all_faults(up_to_date)))
+    sys.exit("\n".join(_all_faults(up_to_date)) or None)
