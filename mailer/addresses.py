@@ -29,10 +29,12 @@ def clean_address(value: str) -> str:
             address, check_deliverability=False, test_environment=settings.EMBEDDED or settings.DEBUG
         )
     except EmailNotValidError as error:
-        raise ValidationError(
-            _("Not an email address: %(reason)s"), params={"reason": REASONS.told(str(error))}
-        ) from error
+        raise ValidationError(_("Not an email address: %(reason)s"), params={"reason": _reason(error)}) from error
     return result.normalized
+
+
+def _reason(error: EmailNotValidError) -> str:
+    return REASONS.told(str(error)).replace("SPACE", _("a space"))
 
 
 REASONS = Phrasebook(  # email-validator's

@@ -53,7 +53,8 @@ def test_it_reads_templates_and_python_alike(tmp_path: Any, monkeypatch: pytest.
     (tmp_path / "core").mkdir()
     (tmp_path / "core" / "a.py").write_text("def f():\n    return ngettext('%(n)s mail', '%(n)s mails', 2)\n")
     (tmp_path / "core" / "b.html").write_text(
-        "{% if x %}\n  it's {% translate 'one' context 'way' %}\n{% blocktranslate %}100 % of {{ n }}{% endblocktranslate %}"
+        "{% if x %}\n  it's {% translate 'one' context 'way' %}\n"
+        "{% blocktranslate %}100 % of {{ n }}{% endblocktranslate %}"
     )
     found = {(("%(n)s mail", "%(n)s mails"), None), ("one", "way"), ("100 %% of %(n)s", None)}
     assert keys(catalog.extracted()) == found

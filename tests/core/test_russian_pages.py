@@ -119,7 +119,7 @@ FORMS = [
     ("recipient_import", {"pasted": "p1@example.com,a,b,c\np1@example.com\np1@example.com\n"}),
     ("message_create", {"subject": "Привет", "body": "{{ recipient.full_name | shout }}"}),
     ("message_create", {"subject": "a\tb", "body": "{{ имя }}"}),
-    ("message_create", {"subject": "", "body": "x" * 200_001}),
+    ("message_create", {"subject": "", "body": ""}),
     ("mailing_create", {"starts_at": "2031-01-02T10:00", "ends_at": "2031-01-02T09:00", "audience": "x"}),
     ("mailing_create", {"starts_at": "когда-то", "ends_at": "2031-02-31T09:00"}),
     ("mailing_create", {"starts_at": "", "ends_at": "2001-01-01T09:00"}),
@@ -139,12 +139,8 @@ def test_what_is_wrong_with_a_form_is_told_in_russian(sent: Mailing, page: Clien
 
 @pytest.mark.parametrize("name", ["account_login", "account_signup", "account_reset_password"])
 def test_who_is_not_signed_in_is_answered_in_the_browsers_language(client: Client, name: str) -> None:
-    for response in (
-        client.get(reverse(name), headers={"accept-language": "ru"}),
-        client.post(
-            reverse(name), {"email": "нет", "login": "нет", "password1": "1"}, headers={"accept-language": "ru"}
-        ),
-    ):
+    wrong, headers = {"email": "нет", "login": "нет", "password1": "1"}, {"accept-language": "ru"}
+    for response in (client.get(reverse(name), headers=headers), client.post(reverse(name), wrong, headers=headers)):
         content = response.content.decode()
         assert '<html lang="ru">' in content
         assert latin_words_of(content) == set()

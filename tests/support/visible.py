@@ -5,23 +5,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-NAMES = frozenset(
-    [
-        "Mailing",
-        "Service",
-        "English",
-        "CSV",
-        "UTF",
-        "HTML",
-        "SMTP",
-        "UTC",
-        "IP",
-        "TLS",
-        "ASCII",
-        "cookie",
-    ]  # in Russian texts as they are
-    + ["email", "full_name", "comment", "recipient", "default", "friend"]  # columns and merge tags
-    + ["make", "run", "python", "manage", "py", "send_mailings", "watch"]  # commands
+NAMES = re.compile(
+    r"Mailing Service|\b(English|CSV|UTF|HTML|SMTP|UTC|IP|TLS|ASCII|cookie)\b"
+    r"|\bemail, full_name, comment\b|\bemail,full_name,comment\b|\brecipient\.\w+|default: \"friend\""
+    r"|make run|python manage\.py send_mailings --watch"
 )
 ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+")
 ZONE = re.compile(r"\b[A-Z]\w+/[\w/-]+\b")
@@ -52,7 +39,9 @@ class Seen(HTMLParser):
 
 
 def latin_words(text: str) -> set[str]:
-    return set(WORD.findall(ZONE.sub("", ADDRESS.sub("", text)))) - NAMES
+    for data in (NAMES, ADDRESS, ZONE):
+        text = data.sub("", text)
+    return set(WORD.findall(text))
 
 
 def latin_words_of(page: str) -> set[str]:
