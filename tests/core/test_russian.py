@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from babel.messages.catalog import Message
+from django.apps import apps
 from django.utils import translation
 from django.utils.translation import ngettext
 
 from tests.support import catalog
+from tests.support.visible import latin_words
 
 
 def keys(messages: Any) -> set[tuple[Any, Any]]:
@@ -77,3 +79,14 @@ def test_the_compiled_catalog_is_that_of_the_source() -> None:
 def test_it_counts_as_russians_do(n: int, text: str) -> None:
     with translation.override("ru"):
         assert ngettext("%(n)s recipient added.", "%(n)s recipients added.", n) % {"n": n} == text
+
+
+def test_every_model_and_field_has_a_russian_name() -> None:
+    with translation.override("ru"):
+        names = {
+            f"{model.__name__}.{getattr(field, 'name', '')}": str(getattr(field, "verbose_name", ""))
+            for label in ("core", "mailer")
+            for model in apps.get_app_config(label).get_models()
+            for field in [model._meta, *model._meta.fields, *model._meta.many_to_many]
+        }
+    assert [name for name, told in names.items() if latin_words(told) - {"ID", "Message"}] == []

@@ -58,7 +58,7 @@ def page(reader: User, client: Client) -> Client:
 
 def paths(mailing: Mailing) -> Iterator[str]:
     """The address of each named page, but for those of objects that there are none of. The admin is Django's."""
-    known = {
+    known: dict[str, dict[str, Any]] = {
         "account": {"key": "abc", "uidb36": "1"},
         "recipient": {"pk": Recipient.objects.earliest("pk").pk},
         "message": {"pk": mailing.message_id},
@@ -66,7 +66,8 @@ def paths(mailing: Mailing) -> Iterator[str]:
         "delivery": {"pk": mailing.pk, "delivery_pk": Delivery.objects.filter(state="uncertain").earliest("pk").pk},
         "attempt": {"pk": mailing.pk},
     }
-    for name, addresses in get_resolver().reverse_dict.items():
+    reverse_dict: Any = get_resolver().reverse_dict
+    for name, addresses in reverse_dict.items():
         if isinstance(name, str):
             values = known.get(name.partition("_")[0], {})
             wanted = addresses[0][0][1]
