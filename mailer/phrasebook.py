@@ -27,6 +27,10 @@ class Phrasebook:
                 }
         return text
 
+    def for_scripts(self) -> list[tuple[str, str]]:
+        """Each sentence's pattern, as JavaScript writes it, and what to say in the current language instead."""
+        return [(pattern.pattern.replace("(?P<", "(?<"), _(sentence)) for sentence, pattern in self._patterns]
+
     @cached_property
     def _patterns(self) -> list[tuple[str, re.Pattern[str]]]:
         return [(sentence, re.compile(_pattern(sentence), re.DOTALL)) for sentence in self._sentences]

@@ -24,6 +24,7 @@ from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
 from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
+from mailer.own_words import ENGINE
 from mailer.search import matching
 
 SHOWN_AUDIT_ENTRIES = 30
@@ -176,6 +177,7 @@ def _detail(mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, An
         "history": [happening(entry) for entry in audit[:SHOWN_AUDIT_ENTRIES]],
         "labels": dict(Attempt.Status.choices),
         "durations": duration_formats(),
+        "phrases": ENGINE.for_scripts(),
     }
 
 

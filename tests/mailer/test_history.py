@@ -78,6 +78,7 @@ def test_a_sentence_is_told_whatever_its_parts_hold() -> None:
     book = Phrasebook("The server said: %(words)s")
     assert book.told("The server said: a\nb %(x)s 100 %") == "The server said: a\nb %(x)s 100 %"
     assert book.told("the server said: no") == "the server said: no"
+    assert book.for_scripts() == [(r"The\ server\ said:\ (?<words>.+)", "The server said: %(words)s")]
 
 
 def test_it_knows_what_the_library_says_of_addresses() -> None:

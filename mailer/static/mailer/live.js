@@ -4,6 +4,7 @@ const language = document.documentElement.lang;
 const fromServer = (id) => JSON.parse(document.getElementById(id).textContent);
 const labels = fromServer("attempt-labels");
 const durations = fromServer("duration-formats");
+const phrases = fromServer("phrases").map(([pattern, sentence]) => [new RegExp(`^(?:${pattern})$`, "s"), sentence]);
 const mostRows = 100;
 const noLongerAllowed = 4403;
 let leftOut = 0; // since the last snapshot
@@ -98,8 +99,17 @@ function row(attempt) {
   link.href = `${page.dataset.deliveries}${attempt.delivery_id}/`;
   badge.textContent = labels[attempt.status];
   badge.classList.add(`state-${attempt.status}`);
-  cell("words").textContent = `${attempt.reply_code ?? ""} ${attempt.server_response}`;
+  cell("words").textContent = attempt.reply_code ? `${attempt.reply_code} ${attempt.server_response}` : told(attempt.server_response);
   return made;
+}
+
+// What the engine says where the server said nothing, in the page's language.
+function told(text) {
+  for (const [pattern, sentence] of phrases) {
+    const match = pattern.exec(text);
+    if (match) return sentence.replace(/%\((\w+)\)s/g, (_, part) => match.groups[part]);
+  }
+  return text;
 }
 
 async function refresh() {
