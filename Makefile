@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 RUN := .venv/bin/python
 COVERAGE := $(RUN) -m coverage
 
-.PHONY: help run test check coverage lock clean
+.PHONY: help run test check coverage messages lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -38,6 +38,9 @@ check: .venv/dev ## Check style and types, then run every test
 
 coverage: test ## Write what the tests reached to htmlcov/index.html
 	@$(COVERAGE) html
+
+messages: .venv/dev ## Bring the Russian catalog up to date with the sources, compile it, say what it lacks
+	$(RUN) -m tests.support.catalog
 
 lock: .venv/dev ## Resolve requirements*.txt anew from pyproject.toml
 	$(RUN) -m pip install --quiet uv

@@ -6,5 +6,6 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("account/", include("allauth.account.urls")),
+    path("", include("core.urls")),
     path("", include("mailer.urls")),
 ]

@@ -43,9 +43,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     sending_allowed_at = models.DateTimeField(
         _("sending allowed"), null=True, blank=True, editable=False, help_text=_("When a manager lifted the daily cap.")
     )
-    signed_out_at = models.DateTimeField(
-        null=True, editable=False, help_text="Sessions that began before are over: see get_session_auth_hash."
-    )
+    # Sessions that began before are over: see get_session_auth_hash.
+    signed_out_at = models.DateTimeField(_("signed out everywhere"), null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 

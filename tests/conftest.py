@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import django
 import hypothesis
 import pytest
 from asgiref.sync import async_to_sync
+from django.utils import translation
 
 from asgi_project.env import VARIABLES
 from tests.support.servers import (
@@ -107,6 +108,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """A request that a test makes in another language leaves it active: see LocaleMiddleware."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

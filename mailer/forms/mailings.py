@@ -13,6 +13,7 @@ from core.clock import db_now
 from core.models import User
 from mailer.delivery.schedule import TransitionRefused, locked
 from mailer.forms.times import WallTimeField, happens_twice
+from mailer.history import window_text
 from mailer.models import AuditEntry, Mailing, Message
 
 EDITABLE = (Mailing.Status.DRAFT, Mailing.Status.SCHEDULED)
@@ -79,14 +80,9 @@ class MailingForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         return [_shown(moment) for moment in times if happens_twice(moment)]
 
     def _audit_window(self, before: Mailing) -> None:
-        windows = [
-            f"{mailing.starts_at:%Y-%m-%dT%H:%MZ}/{mailing.ends_at:%Y-%m-%dT%H:%MZ}"
-            for mailing in (before, self.instance)
-        ]
-        if windows[0] != windows[1]:
-            AuditEntry.objects.create(
-                actor=self.actor, action="window", mailing=self.instance, before=windows[0], after=windows[1]
-            )
+        was, now = (window_text(mailing.starts_at, mailing.ends_at) for mailing in (before, self.instance))
+        if was != now:
+            AuditEntry.objects.create(actor=self.actor, action="window", mailing=self.instance, before=was, after=now)
 
 
 class NewEndForm(forms.Form):

@@ -20,8 +20,11 @@ from core.models import User
 from core.paging import page_by_key
 from mailer.audience import audience
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
+from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
+from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
+from mailer.own_words import ENGINE
 from mailer.search import matching
 from mailer.stats.attempts import newest_attempts
 from mailer.stats.progress import delivery_counts, mailing_progress
@@ -186,8 +189,10 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
         "zone": timezone.get_current_timezone_name(),
-        "audit": list(audit[:SHOWN_AUDIT_ENTRIES]),
+        "history": [happening(entry) for entry in audit[:SHOWN_AUDIT_ENTRIES]],
         "labels": dict(Attempt.Status.choices),
+        "durations": duration_formats(),
+        "phrases": ENGINE.for_scripts(),
     }
 
 

@@ -56,11 +56,13 @@ async def _edit(request: SignedInRequest, recipient: Recipient) -> HttpResponse:
 @require_safe
 async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
     recipient = await seen(request, Recipient.objects.select_related("owner"), pk)
-    last_words = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number").values("server_response")[:1]
+    last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
     deliveries = (
         Delivery.objects.filter(recipient=recipient)
         .select_related("mailing__content")
-        .annotate(last_words=Subquery(last_words))
+        .annotate(
+            last_code=Subquery(last.values("reply_code")[:1]), last_words=Subquery(last.values("server_response")[:1])
+        )
         .order_by("-pk")[:SHOWN_DELIVERIES]
     )
     context = {

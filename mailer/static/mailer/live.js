@@ -3,7 +3,10 @@ import { moveBar, watch } from "./watch.js";
 
 const page = document.querySelector("[data-live]");
 const language = document.documentElement.lang;
-const labels = JSON.parse(document.querySelector("#attempt-labels").textContent);
+const fromServer = (id) => JSON.parse(document.getElementById(id).textContent);
+const labels = fromServer("attempt-labels");
+const durations = fromServer("duration-formats");
+const phrases = fromServer("phrases").map(([pattern, sentence]) => [new RegExp(`^(?:${pattern})$`, "s"), sentence]);
 const mostRows = 100;
 let leftOut = 0; // since the last snapshot
 let shownStatus = document.querySelector("[data-status]").dataset.status;
@@ -46,9 +49,9 @@ function showProgress(progress) {
 }
 
 function duration(seconds) {
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  const format = seconds < 60 ? durations.seconds : seconds < 3600 ? durations.minutes : durations.hours;
+  const parts = { h: Math.floor(seconds / 3600), min: Math.floor((seconds % 3600) / 60), s: seconds % 60 };
+  return format.replace(/\{(\w+)\}/g, (_, part) => parts[part]);
 }
 
 function showAttempts(attempts) {
@@ -82,8 +85,17 @@ function row(attempt) {
   link.href = `${page.dataset.deliveries}${attempt.delivery_id}/`;
   badge.textContent = labels[attempt.status];
   badge.classList.add(`state-${attempt.status}`);
-  cell("words").textContent = `${attempt.reply_code ?? ""} ${attempt.server_response}`;
+  cell("words").textContent = attempt.reply_code ? `${attempt.reply_code} ${attempt.server_response}` : told(attempt.server_response);
   return made;
+}
+
+// What the engine says where the server said nothing, in the page's language.
+function told(text) {
+  for (const [pattern, sentence] of phrases) {
+    const match = pattern.exec(text);
+    if (match) return sentence.replace(/%\((\w+)\)s/g, (_, part) => match.groups[part]);
+  }
+  return text;
 }
 
 async function refresh() {
