@@ -63,7 +63,7 @@ def fill_in(folder: Path, values: dict[str, str]) -> None:
 
 def test_it_serves_pages_and_their_style(site: Path) -> None:
     with running_site(site) as address:
-        status, page = get(f"{address}/")
+        status, page = get(f"{address}/account/login/")
         assert status == 200
         assert 'type="password"' in page
         styles = re.findall(r'href="(/static/[^"]+\.css)"', page)

@@ -179,7 +179,7 @@ def test_others_may_not(page: Client, stranger: User) -> None:
     response = page.get("/?whose=everybody")
     assert (response.context["whose"], response.context["figures"]) == ("", Figures(0, 0, 0))
     assert "Confidential" not in response.content.decode()
-    assert "everybody" not in response.content.decode()
+    assert "Everybody’s" not in response.content.decode()
 
 
 def test_it_asks_no_more_for_a_thousand_mailings_than_for_five(page: Client, owner: User) -> None:
