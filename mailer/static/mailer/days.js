@@ -2,7 +2,7 @@
 const shown = [["uncertain", 3], ["failure", 2], ["success", 1]]; // drawn from the back: the tallest bar first
 const language = document.documentElement.lang;
 const dayName = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
-const widthOfDate = 68; // px
+const widthOfDate = 80; // px
 const widthOfDigit = 8;
 let chart = null;
 
