@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from core.clock import db_now
+from mailer.delivery.allowance import owners_held_back
 from mailer.models import Delivery, Mailing
 from mailer.reasons import WINDOW_ENDED
 
@@ -47,6 +50,20 @@ def _paused_by_an_error(mailings: QuerySet[Mailing]) -> list[Attention]:
     ]
 
 
+def _held_back(mailings: QuerySet[Mailing]) -> list[Attention]:
+    sending = list(mailings.filter(status=Status.SENDING)[:MOST])
+    owners = owners_held_back((mailing.owner_id for mailing in sending), db_now())
+    if settings.SENDING_REQUIRES_APPROVAL:
+        word, sentence = _("Waiting for approval"), _("A new account sends nothing before a manager allows it.")
+    else:
+        word, sentence = _("The day’s cap is reached"), _("More goes tomorrow, or once a manager lifts the cap.")
+    return [
+        Attention(mailing, word, "status-paused", sentence, _page(mailing))
+        for mailing in sending
+        if mailing.owner_id in owners
+    ]
+
+
 def _uncertain(mailings: QuerySet[Mailing]) -> list[Attention]:
     counted = mailings.filter(counts__state=State.UNCERTAIN).annotate(uncertain=Sum("counts__n"))
     return [
@@ -70,6 +87,7 @@ def _closed_with_mail_left(mailings: QuerySet[Mailing]) -> list[Attention]:
 
 KINDS: tuple[Callable[[QuerySet[Mailing]], list[Attention]], ...] = (
     _paused_by_an_error,
+    _held_back,
     _uncertain,
     _closed_with_mail_left,
 )

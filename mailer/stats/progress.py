@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Sum
 
 from core.clock import db_now
+from mailer.delivery.allowance import Allowance, owners_held_back
 from mailer.models import Attempt, Delivery, Mailing, MailingCount, Worker
 from mailer.reasons import NO_REASON
 
@@ -24,6 +26,8 @@ TROUBLE = "trouble"
 PAUSED = "paused"
 PAUSED_BY_ERROR = "paused_by_error"
 RETRYING = "retrying"
+AT_CAP = "at_cap"
+NEEDS_APPROVAL = "needs_approval"
 MAKING = "making"
 ENDED = "ended"
 
@@ -108,6 +112,13 @@ def sender_notice() -> Reason | None:
     return Reason(TROUBLE, troubles[0]) if all(troubles) else None
 
 
+def held_back_reason(allowance: Allowance) -> Reason:
+    """Why a new account's mailing waits, when its allowance is used up."""
+    if settings.SENDING_REQUIRES_APPROVAL:
+        return Reason(NEEDS_APPROVAL)
+    return Reason(AT_CAP, str(settings.NEW_ACCOUNT_DAILY_CAP), allowance.more_at)
+
+
 def _rate(mailing_id: int, now: datetime) -> float:
     newest = Attempt.objects.filter(mailing=mailing_id).order_by("-pk").values_list("finished_at", flat=True)
     times = [at for at in newest[:RATE_SAMPLE] if at > now - RATE_SPAN]
@@ -134,7 +145,11 @@ def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
 def _waiting(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
     if mailing.materialised_at is None:
         return Reason(MAKING)
-    if counts[State.QUEUED] or counts[State.SENDING] or not counts[State.DEFERRED]:
+    if counts[State.SENDING]:
+        return None
+    if held_back := owners_held_back([mailing.owner_id], db_now()).get(mailing.owner_id):
+        return held_back_reason(held_back)
+    if counts[State.QUEUED] or not counts[State.DEFERRED]:
         return None
     # With none queued, the index of what is due starts with the earliest retry.
     waiting = Delivery.objects.filter(mailing=mailing, state__in=Delivery.WAITING).order_by("next_attempt_at")

@@ -35,7 +35,7 @@ def test_it_tells_a_window_on_the_readers_clock() -> None:
     assert told(action="window", before=window, after="").before == "02.01.2031 05:00 – 02.01.2031 18:30"
 
 
-@pytest.mark.parametrize("value", ["", "allowed", "2031-01-01T20:00Z/never", "99999-01-01T20:00Z/x"])
+@pytest.mark.parametrize("value", ["", "permitted", "2031-01-01T20:00Z/never", "99999-01-01T20:00Z/x"])
 def test_it_leaves_what_it_does_not_know(value: str) -> None:
     line = told(action="frobnicate", before=value, after=value)
     assert (line.act, line.before, line.after) == ("frobnicate", value, value)
