@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext_lazy as _
 
@@ -48,9 +47,6 @@ class AccountAdapter(DefaultAccountAdapter):
         """Text and HTML. Links stand on SITE_URL: a request's Host header is a stranger's word."""
         known = {"email": email, "site_url": settings.SITE_URL, "signup_enabled": settings.SIGNUP_ENABLED}
         return super().render_mail(template_prefix, email, context | known, headers)
-
-    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
-        return settings.SITE_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """False, and a message that says so, where another account has taken the address in the meantime."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from allauth.account import forms as allauth_forms
 from allauth.account.fields import EmailField
 from allauth.core import context
 from django import forms
-from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -36,14 +37,21 @@ class SignUpForm(allauth_forms.SignupForm):
         """A new account, or None and the answer for a taken address: it looks and takes as long as the other."""
         request.session["confirming"] = self.cleaned_data["email"]
         if self.account_already_exists:
-            make_password(self.cleaned_data["password1"])
-            return super().try_save(request)
-        try:
-            with transaction.atomic():
+            self._go_through_the_motions(request)
+        else:
+            with suppress(IntegrityError), transaction.atomic():
                 return super().try_save(request)
-        except IntegrityError:  # the same form was sent twice at once
-            self.account_already_exists = True
-            return super().try_save(request)
+        self.account_already_exists = True  # the same form was sent twice at once
+        return super().try_save(request)
+
+    def _go_through_the_motions(self, request: HttpRequest) -> None:
+        """Make an account without an owner and take it back, which takes as long as making a real one."""
+        email, self.cleaned_data["email"] = self.cleaned_data["email"], f"{uuid4()}@nowhere.invalid"
+        self.account_already_exists = False
+        with transaction.atomic(), transaction.atomic():
+            self.save(request)
+            transaction.set_rollback(True)
+        self.cleaned_data["email"] = email
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):

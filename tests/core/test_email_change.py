@@ -59,7 +59,7 @@ def test_the_old_address_is_told(signed_in_owner: Client, owner: User) -> None:
 
 def test_it_asks_for_the_password_first(signed_in_owner: Client) -> None:
     response = signed_in_owner.post(EMAIL, {"action_add": "", "email": NEW})
-    assert response["Location"] == "/account/reauthenticate/?next=/account/email/"
+    assert response["Location"] == "/account/reauthenticate/?next=%2Faccount%2Femail%2F"
     page = signed_in_owner.get(response["Location"]).content.decode()
     assert "Is it you?" in page
     signed_in_owner.post(response["Location"], {"password": "wrong", "next": EMAIL})
