@@ -95,7 +95,7 @@ def test_an_address_that_another_wants_keeps_nobody_from_signing_up(signed_in_ow
     Client().post("/account/signup/", form)
     assert Client().post(path_in(last_mail(NEW), CONFIRM)).status_code == 302
     Client().post("/account/password/reset/", {"email": NEW})
-    assert User.objects.get(email=NEW).emailaddress_set.get().verified  # type: ignore[attr-defined]
+    assert User.objects.get(email=NEW).emailaddress_set.get().verified
 
 
 def test_a_new_address_gets_no_link_to_the_account_before_it_is_confirmed(signed_in_owner: Client) -> None:

@@ -86,7 +86,7 @@ def test_the_page_that_follows_is_the_same(known: User, way: Callable[[str], Any
 @pytest.mark.parametrize("state", ["unconfirmed", "blocked", "without a password"])
 def test_the_state_of_an_account_is_not_told(known: User, state: str) -> None:
     if state == "unconfirmed":
-        known.emailaddress_set.update(verified=False)  # type: ignore[attr-defined]
+        known.emailaddress_set.update(verified=False)
     elif state == "blocked":
         User.objects.update(is_active=False)
     else:

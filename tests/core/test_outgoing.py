@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.asgi import get_asgi_application
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
+from asgi_project.lifespan import with_lifespan
 from core import outgoing
 from tests.support.servers import free_port
 
@@ -69,6 +71,26 @@ def test_the_end_of_the_process_waits_for_what_is_on_its_way_and_gives_up_the_re
     gate.set()
     assert outgoing.flush()
     assert len(mail.outbox) == 2
+
+
+async def test_the_web_process_ends_after_its_mails_are_sent(closed_gate: None) -> None:
+    messages = iter(["lifespan.startup", "lifespan.shutdown"])
+    said: list[str] = []
+
+    async def receive() -> Any:
+        kind = next(messages)
+        if kind == "lifespan.shutdown":
+            outgoing.post(message())
+            threading.Timer(0.05, gate.set).start()
+        return {"type": kind}
+
+    async def send(event: Any) -> None:
+        said.append(event["type"])
+
+    scope: Any = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
+    await with_lifespan(get_asgi_application())(scope, receive, send)  # type: ignore[arg-type]
+    assert said[-1] == "lifespan.shutdown.complete"
+    assert len(mail.outbox) == 1
 
 
 def test_a_failure_is_logged_without_what_is_secret(settings: Any, caplog: Any) -> None:

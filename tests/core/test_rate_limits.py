@@ -152,7 +152,7 @@ User.objects.create_superuser("owner@example.com", {PASSWORD!r})
 """
     made = run_python(site_settings.BASE_DIR, "-c", script, DJANGO_SETTINGS_MODULE="asgi_project.settings", **variables)
     assert made.returncode == 0, made.stderr
-    with running_site(site_settings.BASE_DIR, "--noreload", **variables) as address:
+    with running_site(site_settings.BASE_DIR, "--noreload", port=free_port(), **variables) as address:
         visitor = Visitor(address)
         status, page = visitor.post(SIGN_IN, {"login": "owner@example.com", "password": PASSWORD})
         assert status == 200

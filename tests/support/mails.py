@@ -14,7 +14,7 @@ from core import outgoing
 def sent_mails() -> list[EmailMultiAlternatives]:
     """All that was sent in this test, once the thread that sends is done."""
     assert outgoing.flush()
-    return list(mail.outbox)
+    return [sent for sent in mail.outbox if isinstance(sent, EmailMultiAlternatives)]
 
 
 def last_mail(address: str) -> EmailMultiAlternatives:
