@@ -28,6 +28,11 @@ class ConfirmEmailView(views.ConfirmEmailView):
         except Http404:  # clicked twice, or left open for days
             return self.get(*args, **kwargs)
 
+    def logout_other_user(self, confirmation: Any) -> None:
+        """Whoever is signed in to another account stays so until they confirm."""
+        if self.request.method == "POST":
+            super().logout_other_user(confirmation)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         confirmed = self.object is None and _is_confirmed(self.kwargs["key"])
         return super().get_context_data(**kwargs) | {"already_confirmed": confirmed}

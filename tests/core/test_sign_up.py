@@ -60,6 +60,16 @@ def test_a_mail_scanner_that_opens_the_link_confirms_nothing(client: Client) -> 
     assert not EmailAddress.objects.get(email=NEW).verified
 
 
+def test_opening_somebody_elses_link_signs_nobody_out(client: Client, owner: User) -> None:
+    sign_up(Client())
+    client.force_login(owner)
+    client.get(link_for(NEW))
+    assert client.get("/").status_code == 200
+    client.post(link_for(NEW))
+    assert EmailAddress.objects.get(email=NEW).verified
+    assert client.get("/").status_code == 302
+
+
 def test_a_second_click_says_that_the_link_has_done_its_work(client: Client) -> None:
     sign_up(client)
     client.post(link_for(NEW))
