@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as site_settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
 from core.models import User
 from tests.conftest import PASSWORD
-from tests.support.browser import Visitor
 from tests.support.mails import sent_mails
-from tests.support.processes import manage, run_python, running_site
-from tests.support.servers import free_port
 
 SIGN_IN = "/account/login/"
 CHOSEN = "Xq7-plum-violet-91"
@@ -133,30 +127,3 @@ def test_a_sprayed_cache_forgets_no_count(owner: User) -> None:
     for number in range(400):
         cache.set(f"allauth:rl:a{number}", [1.0], 300)
     assert is_refused(guess(owner.email))
-
-
-def test_people_sign_in_and_guesses_end_while_redis_is_stopped(tmp_path: Path) -> None:
-    """A process of its own, with a dead Redis for everything that uses one."""
-    variables = {
-        "ENV_FILE": os.devnull,
-        "SECRET_KEY": "for-this-test-alone",
-        "DATA_DIR": str(tmp_path),
-        "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
-        "CACHE_ENABLED": "True",
-    }
-    assert manage(site_settings.BASE_DIR, "migrate", "--verbosity", "0", **variables).returncode == 0
-    script = f"""
-import django; django.setup()
-from core.models import User
-User.objects.create_superuser("owner@example.com", {PASSWORD!r})
-"""
-    made = run_python(site_settings.BASE_DIR, "-c", script, DJANGO_SETTINGS_MODULE="asgi_project.settings", **variables)
-    assert made.returncode == 0, made.stderr
-    with running_site(site_settings.BASE_DIR, "--noreload", port=free_port(), **variables) as address:
-        visitor = Visitor(address)
-        status, page = visitor.post(SIGN_IN, {"login": "owner@example.com", "password": PASSWORD})
-        assert status == 200
-        assert "owner@example.com" in page
-        stranger = Visitor(address)
-        answers = [stranger.post(SIGN_IN, {"login": "owner@example.com", "password": "wrong"})[1] for _ in range(6)]
-        assert ["Too many wrong passwords" in answer for answer in answers] == [False] * 5 + [True]
