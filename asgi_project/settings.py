@@ -134,9 +134,15 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 }
 
 CACHE_ENABLED: bool = env["CACHE_ENABLED"]
+# Entries; Django's 300 would let whoever types enough addresses push out the counts for others.
+CACHE_ROOM = {"MAX_ENTRIES": 20_000}
 CACHES: dict[str, dict[str, Any]] = {
     # Rate limits: in the database, so that they neither vanish nor break with Redis.
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "core_cache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "core_cache",
+        "OPTIONS": CACHE_ROOM,
+    },
     "statistics": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL or "redis://127.0.0.1:6379/0",
@@ -148,10 +154,7 @@ CACHES: dict[str, dict[str, Any]] = {
 
 AUTH_USER_MODEL = "core.User"
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # the email is unique by a constraint on lower(email), which the check can't see
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["core.backends.ConfirmedAddressBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -160,12 +163,36 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "core.speaking.SpeakingAdapter"
+SIGNUP_ENABLED: bool = env["SIGNUP_ENABLED"]
+ACCOUNT_ADAPTER = "core.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "signup": "core.forms.accounts.SignUpForm",
+    "reset_password": "core.forms.accounts.ResetPasswordForm",
+    "reset_password_from_key": "core.forms.accounts.ResetPasswordKeyForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CHANGE_EMAIL = True  # one address; a new one takes its place once it is confirmed
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a forgotten open browser is not enough to take an account over
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "account_email"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# Per visitor's IP (Uvicorn has put it right for TRUSTED_PROXIES), per signed-in user, or per address typed ("key").
+# Whoever meets a limit is told to wait ten minutes: no window is longer.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "signup": "20/m/ip",
+    "reset_password": "20/m/ip,3/10m/key",
+    "reset_password_from_key": "20/m/ip",
+    "confirm_email": "20/m/ip,3/10m/key",  # every confirmation mail, asked for in whatever way
+    "manage_email": "10/m/user",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+}
 
 EMAIL_BACKEND: str = env["EMAIL_BACKEND"]
 EMAIL_HOST: str = env["EMAIL_HOST"]
@@ -184,7 +211,6 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 MAILCATCHER_PORT: int = env["MAILCATCHER_PORT"]
 EMBEDDED_SENDER: bool = env["EMBEDDED_SENDER"]
-SIGNUP_ENABLED: bool = env["SIGNUP_ENABLED"]
 NEW_ACCOUNT_DAILY_CAP: int = env["NEW_ACCOUNT_DAILY_CAP"]
 SENDING_REQUIRES_APPROVAL: bool = env["SENDING_REQUIRES_APPROVAL"]
 SEND_CONCURRENCY: int = env["SEND_CONCURRENCY"]
@@ -217,6 +243,7 @@ LOGGING: dict[str, Any] = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "core": {"handlers": ["console"], "level": "INFO"},
         "mailer": {"handlers": ["console"], "level": "INFO"},
         "realtime": {"handlers": ["console"], "level": "INFO"},
     },

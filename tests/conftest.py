@@ -117,6 +117,15 @@ def in_english() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_mail_left_behind() -> Iterator[None]:
+    """The site's own mails go out on a thread: none may land in the next test's outbox."""
+    from core import outgoing
+
+    yield
+    assert outgoing.flush()
+
+
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
     """A saved account, confirmed and allowed to send without a cap; its password is `PASSWORD`."""

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_send_and_watch import CHROMIUM_ARGS, sign_in
-from tests.support.processes import manage, running_site
-from tests.support.servers import find_chromium, free_port
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An embedded start of its own, with the demo's mailings."""
-    data_dir: Path = tmp_path_factory.mktemp("data")
-    variables = {
-        "ENV_FILE": os.devnull,
-        "EMBEDDED": "True",
-        "DATA_DIR": str(data_dir),
-        "MAILCATCHER_PORT": str(free_port()),
-    }
-    for command in ("migrate", "demo"):
-        done = manage(settings.BASE_DIR, command, **variables)
-        assert done.returncode == 0, done.stderr
-    with running_site(settings.BASE_DIR, "--noreload", port=free_port(), **variables) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGS)
+from tests.browser.test_send_and_watch import sign_in
 
 
 @pytest.fixture
