@@ -15,13 +15,14 @@ django_application = get_asgi_application()  # before anything that imports mode
 from django.conf import settings  # noqa: E402
 
 from asgi_project.lifespan import with_lifespan  # noqa: E402
+from core.any_host import answer_any_host  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 WebsocketDenier.channel_layer_alias = "none"  # to refuse a foreign origin takes no channel layer, which may be dead
 router = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": answer_any_host(django_application, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0]),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
