@@ -22,8 +22,9 @@ from realtime.routing import websocket_urlpatterns  # noqa: E402
 WebsocketDenier.channel_layer_alias = "none"  # to refuse a foreign origin takes no channel layer, which may be dead
 router = ProtocolTypeRouter(
     {
-        "http": answer_any_host(django_application, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0]),
+        "http": django_application,
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
-application = with_lifespan(refuse_other_machines(router) if settings.EMBEDDED else router)
+checked = answer_any_host(router, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
+application = with_lifespan(refuse_other_machines(checked) if settings.EMBEDDED else checked)

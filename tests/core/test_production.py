@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 from tests.support.processes import manage, running_site, suite_variables
+from tests.support.servers import free_port
 
 PUBLIC = {"Host": "mail.example.com"}
 THROUGH_TLS = PUBLIC | {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
@@ -61,7 +62,7 @@ def ask(address: str, path: str, headers: dict[str, str]) -> tuple[int, http.cli
 @pytest.mark.django_db(transaction=True)
 def test_behind_its_proxy_it_is_https_and_plain_http_is_led_there() -> None:
     site = suite_variables() | {"SITE_URL": "https://mail.example.com", "TRUSTED_PROXIES": "127.0.0.1"}
-    with running_site(settings.BASE_DIR, "--noreload", **site) as address:
+    with running_site(settings.BASE_DIR, "--noreload", port=free_port(), **site) as address:
         status, headers = ask(address, "/account/login/", THROUGH_TLS)
         assert status == 200
         assert headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -78,12 +79,12 @@ def test_behind_its_proxy_it_is_https_and_plain_http_is_led_there() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nobody_else_is_believed_about_tls() -> None:
     site = suite_variables() | {"SITE_URL": "https://mail.example.com", "TRUSTED_PROXIES": "192.0.2.1"}
-    with running_site(settings.BASE_DIR, "--noreload", **site) as address:
+    with running_site(settings.BASE_DIR, "--noreload", port=free_port(), **site) as address:
         assert ask(address, "/account/login/", THROUGH_TLS)[0] == 301
 
 
 @pytest.mark.django_db(transaction=True)
 def test_where_no_proxy_is_trusted_nothing_is_sent_round_in_circles() -> None:
     site = suite_variables() | {"SITE_URL": "https://mail.example.com"}
-    with running_site(settings.BASE_DIR, "--noreload", **site) as address:
+    with running_site(settings.BASE_DIR, "--noreload", port=free_port(), **site) as address:
         assert ask(address, "/account/login/", THROUGH_TLS)[0] == 200
