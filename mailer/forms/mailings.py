@@ -92,23 +92,13 @@ class MailingForm(EditForm):
             return mailing
         before = locked(mailing.pk)
         mailing.save(update_fields=["message", "everyone", "starts_at", "ends_at"])
-        self._audit_window(before)
+        audit_window(self.actor, before, mailing)
         return mailing
 
     def times_that_happen_twice(self) -> list[str]:
         """Of the valid form's times, those that the clocks show twice, for a word to the person."""
         times = [self.cleaned_data["starts_at"], self.cleaned_data["ends_at"]]
         return [_shown(moment) for moment in times if happens_twice(moment)]
-
-    def _audit_window(self, before: Mailing) -> None:
-        windows = [
-            f"{mailing.starts_at:%Y-%m-%dT%H:%MZ}/{mailing.ends_at:%Y-%m-%dT%H:%MZ}"
-            for mailing in (before, self.instance)
-        ]
-        if windows[0] != windows[1]:
-            AuditEntry.objects.create(
-                actor=self.actor, action="window", mailing=self.instance, before=windows[0], after=windows[1]
-            )
 
 
 class NewEndForm(forms.Form):
@@ -118,6 +108,13 @@ class NewEndForm(forms.Form):
 
     def clean_ends_at(self) -> datetime:
         return _not_over(self.cleaned_data["ends_at"])
+
+
+def audit_window(actor: User, before: Mailing, after: Mailing) -> None:
+    """Write down who moved the mailing's window, if it has moved."""
+    windows = [f"{one.starts_at:%Y-%m-%dT%H:%MZ}/{one.ends_at:%Y-%m-%dT%H:%MZ}" for one in (before, after)]
+    if windows[0] != windows[1]:
+        AuditEntry.objects.create(actor=actor, action="window", mailing=after, before=windows[0], after=windows[1])
 
 
 def _not_over(ends_at: datetime) -> datetime:
