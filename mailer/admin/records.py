@@ -49,6 +49,8 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_select_related = ("actor", "user", "mailing__message")
     list_filter = ("created_at",)
     search_fields = ("=action", "=actor__email", "=user__email", "mailing__id__exact")
+    fields = ("created_at", "actor", "action", "mailing", "user", "before", "after", "why")
+    readonly_fields = ("why",)
     search_help_text = _("An action like pause, the whole email address of a user, or the number of a mailing.")
 
     @admin.display(description=_("Reason"))

@@ -12,13 +12,15 @@ from mailer.models.recipients import Recipient
 class Worker(models.Model):
     """A sending process. One small UPDATE every few seconds renews the lease on all that it has claimed."""
 
-    host = models.CharField(max_length=255)
-    boot_id = models.CharField(max_length=64)
-    started_at = models.DateTimeField()
-    last_seen = models.DateTimeField()
-    lease_expires_at = models.DateTimeField(db_index=True)
-    swept_at = models.DateTimeField(null=True, help_text="When another worker took its claims over: it may not go on.")
-    trouble = models.TextField(blank=True, help_text="Why it cannot send at present, in a person's words.")
+    host = models.CharField(_("host"), max_length=255)
+    boot_id = models.CharField(_("boot"), max_length=64)
+    started_at = models.DateTimeField(_("started"))
+    last_seen = models.DateTimeField(_("last seen"))
+    lease_expires_at = models.DateTimeField(_("lease ends"), db_index=True)
+    swept_at = models.DateTimeField(
+        _("taken over"), null=True, help_text=_("When another worker took its claims over: it may not go on.")
+    )
+    trouble = models.TextField(_("trouble"), blank=True, help_text=_("Why it can't send at present."))
 
     class Meta:
         verbose_name = _("worker")
@@ -45,20 +47,26 @@ class Delivery(models.Model):
     OPEN = (State.QUEUED, State.SENDING, State.DEFERRED)
     WAITING = (State.QUEUED, State.DEFERRED)
 
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="deliveries", db_index=False)
-    recipient = models.ForeignKey(Recipient, models.SET_NULL, null=True, related_name="deliveries")
+    mailing = models.ForeignKey(
+        Mailing, models.PROTECT, related_name="deliveries", db_index=False, verbose_name=_("mailing")
+    )
+    recipient = models.ForeignKey(
+        Recipient, models.SET_NULL, null=True, related_name="deliveries", verbose_name=_("recipient")
+    )
     email = models.CharField(_("email"), max_length=254)
-    address_key = models.CharField(max_length=320)
+    address_key = models.CharField(_("address in one spelling"), max_length=320)
     full_name = models.CharField(_("full name"), max_length=200, blank=True)
-    merge_data = models.JSONField(default=dict)
-    message_id = models.CharField(max_length=320)
+    merge_data = models.JSONField(_("merge data"), default=dict)
+    message_id = models.CharField("Message-ID", max_length=320)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
     state_reason = models.CharField(_("reason"), max_length=300, blank=True)
     attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"))
-    worker = models.ForeignKey(Worker, models.PROTECT, null=True, related_name="deliveries", db_index=False)
+    worker = models.ForeignKey(
+        Worker, models.PROTECT, null=True, related_name="deliveries", db_index=False, verbose_name=_("worker")
+    )
     dated_at = models.DateTimeField(
-        null=True, help_text="The mail's Date: set when first claimed, kept by every retry."
+        _("dated"), null=True, help_text=_("The mail's Date: set when first claimed, kept by every retry.")
     )
 
     class Meta:
@@ -87,8 +95,12 @@ class Attempt(models.Model):
         FAILURE = "failure", _("Failure")
         UNCERTAIN = "uncertain", _("Uncertain")
 
-    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="attempts", db_index=False)
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="attempts", db_index=False)
+    delivery = models.ForeignKey(
+        Delivery, models.PROTECT, related_name="attempts", db_index=False, verbose_name=_("delivery")
+    )
+    mailing = models.ForeignKey(
+        Mailing, models.PROTECT, related_name="attempts", db_index=False, verbose_name=_("mailing")
+    )
     number = models.PositiveIntegerField(_("number"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
     reply_code = models.PositiveSmallIntegerField(_("reply code"), null=True)
@@ -96,8 +108,8 @@ class Attempt(models.Model):
     server_response = models.TextField(_("server response"), blank=True)
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), default=timezone.now)
-    evidence = models.CharField(max_length=300, blank=True)
-    resolved_at = models.DateTimeField(null=True)
+    evidence = models.CharField(_("evidence"), max_length=300, blank=True)
+    resolved_at = models.DateTimeField(_("resolved"), null=True)
 
     class Meta:
         verbose_name = _("attempt")
