@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
 from django.test import Client
+from django.utils.functional import Promise
 
 from core.clock import db_now
 from core.models import User
@@ -64,7 +65,7 @@ def address(model: type[Model], page: str = "changelist", *arguments: Any) -> st
 def filters_of(model: type[Model]) -> Iterator[dict[str, str]]:
     """The query string of every choice of every filter."""
     for name in admin.site._registry[model].list_filter:
-        field = model._meta.get_field(str(name))
+        field: Any = model._meta.get_field(str(name))
         if field.choices:
             yield from ({f"{name}__exact": str(key)} for key, _label in field.choices)
         elif field.get_internal_type() == "BooleanField":
@@ -77,6 +78,14 @@ def filters_of(model: type[Model]) -> Iterator[dict[str, str]]:
 def test_every_model_is_there() -> None:
     assert [model for model in OURS if not admin.site.is_registered(model)] == []
     assert len(OURS) >= 11
+
+
+@pytest.mark.parametrize("model", OURS)
+def test_every_name_that_is_shown_can_be_translated(model: type[Model]) -> None:
+    shown = [field for field in model._meta.concrete_fields if field.name not in ("id", "message_id", "signed_out_at")]
+    assert [field.name for field in shown if not isinstance(field.verbose_name, Promise)] == []
+    assert isinstance(model._meta.verbose_name, Promise)
+    assert isinstance(model._meta.verbose_name_plural, Promise)
 
 
 @pytest.mark.parametrize("model", OURS)
@@ -103,7 +112,7 @@ def test_every_object_has_its_page(page: Client, mailing: Mailing, model: type[M
 @pytest.mark.parametrize("model", READ_ONLY)
 def test_what_the_program_writes_is_only_read(page: Client, mailing: Mailing, model: type[Model]) -> None:
     before = list(model._default_manager.values())
-    key = before[0][model._meta.pk.attname]  # type: ignore[union-attr]
+    key = before[0][model._meta.pk.attname]
     for path in (address(model, "add"), address(model, "change", key), address(model, "delete", key)):
         assert page.post(path, {"post": "yes", "state": "sent", "status": "success"}).status_code == 403
     page.post(address(model), {"action": "delete_selected", "_selected_action": str(key), "post": "yes"})
