@@ -40,6 +40,7 @@ class ChangedUserForm(OneAccountPerAddress, UserChangeForm):  # type: ignore[typ
         model = User
         fields = ("email",)
         field_classes: dict[str, Any] = {}
+        help_texts = {"is_active": ""}  # it is only read here
 
 
 @admin.register(User)

@@ -21,7 +21,7 @@ SHOWN_WORDS = 80
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("email", "full_name", "mailing", "state", "attempt_count", "next_attempt_at")
+    list_display = ("email", "state", "attempt_count", "next_attempt_at", "full_name", "mailing")
     list_select_related = ("mailing__message",)
     list_filter = ("state",)
     search_fields = ("=address_key",)

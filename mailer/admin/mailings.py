@@ -39,9 +39,9 @@ class MailingAdmin(BoundedAdmin):
     form = MailingAdminForm
     fields = (
         *("owner", "message", "everyone", "chosen", "starts_at", "ends_at"),
-        *("status", "why", "ledger", "launched_at", "created_at"),
+        *("status", "reason", "ledger", "launched_at", "created_at"),
     )
-    readonly_fields = ("chosen", "status", "why", "ledger", "launched_at", "created_at")
+    readonly_fields = ("chosen", "status", "reason", "ledger", "launched_at", "created_at")
     autocomplete_fields = ("owner", "message")
     list_display = ("__str__", "owner", "status", "starts_at", "ends_at", "launched_at")
     list_select_related = ("owner", "message")
@@ -78,6 +78,10 @@ class MailingAdmin(BoundedAdmin):
     @admin.display(description=gettext_lazy("Chosen recipients"))
     def chosen(self, mailing: Mailing) -> SafeString | str:
         return "-" if mailing.everyone else list_link(Recipient, _("Show"), mailings=mailing.pk)
+
+    @admin.display(description=gettext_lazy("Reason"))
+    def reason(self, mailing: Mailing) -> str:
+        return str(mailing.why) or "-"
 
     @admin.display(description=gettext_lazy("Ledger"))
     def ledger(self, mailing: Mailing) -> SafeString | str:

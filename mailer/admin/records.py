@@ -55,4 +55,4 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Reason"))
     def why(self, entry: AuditEntry) -> str:
-        return str(StatusReason(entry.reason, entry.words))
+        return str(StatusReason(entry.reason, entry.words)) or "-"
