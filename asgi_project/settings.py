@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from asgi_project.env import BASE_DIR, embedded_secret_key, load, made_folder
+from asgi_project.env import BASE_DIR, MAKE_A_KEY, embedded_secret_key, load, made_folder
 from core.loopback import is_loopback
 
 env = load()
@@ -18,10 +18,7 @@ DEBUG: bool = env["DEBUG"]
 DATA_DIR = made_folder(BASE_DIR / env["DATA_DIR"])
 SECRET_KEY: str = env["SECRET_KEY"] or (embedded_secret_key(DATA_DIR) if EMBEDDED else "")
 if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is empty. Make one with `python -c 'import secrets; print(secrets.token_urlsafe(50))'` "
-        "and write it into .env."
-    )
+    raise ImproperlyConfigured(f"SECRET_KEY is empty. Make one with `{MAKE_A_KEY}` and write it into .env.")
 
 PORT: int = env["PORT"]
 SITE_URL: str = f"http://127.0.0.1:{PORT}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]
@@ -31,8 +28,15 @@ ALLOWED_HOSTS = sorted(
     {SITE_HOST, *(LOOPBACK_NAMES if EMBEDDED or DEBUG or is_loopback(SITE_HOST) else [])},
 )
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
-TRUSTED_PROXIES: list[str] = env["TRUSTED_PROXIES"]
+TRUSTED_PROXIES: list[str] = env["TRUSTED_PROXIES"]  # Uvicorn takes a request's scheme and address from these alone
+IS_HTTPS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
+# Where no proxy is trusted every request seems to be HTTP, and would be sent round in circles.
+SECURE_SSL_REDIRECT = IS_HTTPS and bool(TRUSTED_PROXIES)
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # whoever looks after this process asks it directly
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
 INSTALLED_APPS = [
     "core",  # first: its runserver is Uvicorn
@@ -153,7 +157,11 @@ CACHES: dict[str, dict[str, Any]] = {
 }
 
 AUTH_USER_MODEL = "core.User"
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # the email is unique by a constraint on lower(email), which the check can't see
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # the email is unique by a constraint on lower(email), which the check can't see
+    "security.W005",  # HSTS for subdomains, and preloaded: what else runs below the site's domain is not ours to say
+    "security.W021",
+]
 AUTHENTICATION_BACKENDS = ["core.backends.ConfirmedAddressBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -234,7 +242,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # a pasted CSV
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-X_FRAME_OPTIONS = "SAMEORIGIN"  # the mail catcher shows a mail in a sandboxed frame of ours
+X_FRAME_OPTIONS = "DENY"
 
 LOGGING: dict[str, Any] = {
     "version": 1,

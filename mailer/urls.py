@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailer.views import attempts, audience, home, mailcatcher, mailings, messages, recipients, users
+from mailer.views import attempts, audience, health, home, mailcatcher, mailings, messages, recipients, users
 
 mailcatcher_urls = [
     path("mailcatcher/", mailcatcher.inbox, name="mailcatcher_inbox"),
@@ -10,6 +10,11 @@ mailcatcher_urls = [
     path("mailcatcher/<str:key>/", mailcatcher.mail, name="mailcatcher_mail"),
     path("mailcatcher/<str:key>/html/", mailcatcher.html, name="mailcatcher_html"),
     path("mailcatcher/<str:key>/source/", mailcatcher.source, name="mailcatcher_source"),
+]
+
+health_urls = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]
 
 recipient_urls = [
@@ -56,4 +61,5 @@ urlpatterns = [
     *mailing_urls,
     *user_urls,
     *mailcatcher_urls,
+    *health_urls,
 ]

@@ -70,7 +70,7 @@ def start_servers(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     os.environ |= {
         "ENV_FILE": os.devnull,
-        "SECRET_KEY": "for-tests-alone",
+        "SECRET_KEY": "for-tests-alone-0123456789-abcdefghijklmnopqrstuvwxyz",
         "DATA_DIR": str(folder / "data"),
         "REDIS_URL": servers[0].url,
         **(database_variables(servers[1].url) if kind == "postgresql" else {}),

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.clock import db_now
+from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
 from mailer.audience import audience
@@ -77,37 +78,34 @@ async def create_mailing(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def edit_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
-    mailing = await owned(request, Mailing.objects.select_related("owner"), pk)
-    if mailing.status not in EDITABLE:
+    mailing = await owned_unless_gone(request, Mailing.objects.select_related("owner"), pk)
+    if mailing is not None and mailing.status not in EDITABLE and request.method != "POST":
         messages.error(request, _("This mailing has been launched: it can't be edited any more."))
         return redirect("mailing_detail", pk)
-    return await _edit(request, mailing)
+    return await _edit(request, mailing or Mailing(owner=request.user), is_gone=mailing is None)
 
 
-async def _edit(request: SignedInRequest, mailing: Mailing) -> HttpResponse:
+async def _edit(request: SignedInRequest, mailing: Mailing, *, is_gone: bool = False) -> HttpResponse:
     is_new = mailing.pk is None
 
     def handle() -> tuple[MailingForm, bool]:
-        form = MailingForm(request.user, request.POST if request.method == "POST" else None, instance=mailing)
+        data = request.POST if request.method == "POST" else None
+        form = MailingForm(request.user, data, instance=mailing, is_gone=is_gone)
         with transaction.atomic():
             is_saved = form.is_bound and form.is_valid() and bool(form.save())
         return form, is_saved
 
-    try:
-        form, is_saved = await sync_to_async(handle)()
-    except TransitionRefused as refused:
-        messages.error(request, str(refused))
-        return redirect("mailing_detail", mailing.pk)
+    form, is_saved = await sync_to_async(handle)()
     if not is_saved:
         has_messages = await Message.objects.filter(owner=mailing.owner_id).aexists()
         context = {
             "form": form,
             "mailing": mailing,
-            "is_new": is_new,
+            "is_new": is_new or form.is_offered_as_new,
             "has_messages": has_messages,
             "zone": timezone.get_current_timezone_name(),
         }
-        return render(request, "mailer/mailings/form.html", context)
+        return render(request, "mailer/mailings/form.html", context, status=409 if form.has_conflict else 200)
     for moment in form.times_that_happen_twice():
         messages.warning(
             request, _("The clocks show %(time)s twice that night: the first is meant.") % {"time": moment}
