@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.processes import manage, running_site
 from tests.support.servers import find_chromium, free_port
@@ -55,3 +56,33 @@ def site(variables: dict[str, str]) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGS)
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
+    """`open_page(locale="ru-RU")`: a visitor's page in a browser of its own. What a console complains of fails."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(**options: Any) -> Page:
+        contexts.append(browser.new_context(base_url=site, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+DEMO, DEMO_PASSWORD = "demo@example.com", "demo"
+
+
+def sign_in(page: Page, email: str = DEMO, password: str = DEMO_PASSWORD) -> None:
+    page.goto("/account/login/")
+    page.fill("input[name=login]", email)
+    page.fill("input[name=password]", password)
+    page.click("main form button")
+    page.wait_for_url("**/")

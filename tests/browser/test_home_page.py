@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.test_send_and_watch import sign_in
+from tests.browser.conftest import sign_in
 
 
 @pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """The demo's owner at home; what the console complains of fails the test."""
-    with closing(browser.new_context(base_url=site)) as context:
-        page = context.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        sign_in(page, site)
-        yield page
-        assert complaints == []
+def page(open_page: Callable[..., Page]) -> Page:
+    """The demo's owner at home."""
+    page = open_page()
+    sign_in(page)
+    return page
 
 
 def test_the_chart_is_drawn_and_its_table_folded(page: Page) -> None:
@@ -36,13 +30,11 @@ def test_the_chart_is_drawn_and_its_table_folded(page: Page) -> None:
     expect(page.locator("[data-total=success]")).to_have_text("40")
 
 
-def test_without_javascript_the_table_is_there(browser: Browser, site: str, page: Page) -> None:
-    signed_in = page.context.storage_state()
-    with closing(browser.new_context(base_url=site, java_script_enabled=False, storage_state=signed_in)) as context:
-        plain = context.new_page()
-        plain.goto("/")
-        expect(plain.locator(".chart-table tbody tr")).to_be_visible()
-        expect(plain.locator("[data-chart]")).to_be_hidden()
+def test_without_javascript_the_table_is_there(open_page: Callable[..., Page], page: Page) -> None:
+    plain = open_page(java_script_enabled=False, storage_state=page.context.storage_state())
+    plain.goto("/")
+    expect(plain.locator(".chart-table tbody tr")).to_be_visible()
+    expect(plain.locator("[data-chart]")).to_be_hidden()
 
 
 def test_what_runs_moves_by_itself_and_goes_when_it_ends(page: Page) -> None:
@@ -66,12 +58,10 @@ def test_what_runs_moves_by_itself_and_goes_when_it_ends(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_a_visitor_finds_the_way_in(browser: Browser, site: str, width: int) -> None:
-    viewport = {"width": width, "height": 800}
-    with closing(browser.new_context(base_url=site, viewport=viewport)) as context:  # type: ignore[arg-type]
-        page = context.new_page()
-        page.goto("/")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        expect(page.locator(".figure-large").nth(2)).to_have_text("500")
-        page.click("main >> text=Sign in")
-        expect(page).to_have_url(f"{site}/account/login/")
+def test_a_visitor_finds_the_way_in(open_page: Callable[..., Page], site: str, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    page.goto("/")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator(".figure-large").nth(2)).to_have_text("500")
+    page.click("main >> text=Sign in")
+    expect(page).to_have_url(f"{site}/account/login/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,29 +11,17 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import sign_in
 from tests.support.processes import running_site
 from tests.support.servers import free_port
 
 
 @pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """A page signed in as the demo's owner; what the console complains of fails the test."""
-    with closing(browser.new_context(base_url=site)) as context:
-        page = context.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        sign_in(page, site)
-        yield page
-        assert complaints == []
-
-
-def sign_in(page: Page, address: str) -> None:
-    page.goto(f"{address}/account/login/")
-    page.fill("input[name=login]", "demo@example.com")
-    page.fill("input[name=password]", "demo")
-    page.click("main button")
-    page.wait_for_url(f"{address}/")
+def page(open_page: Callable[..., Page]) -> Page:
+    """A page signed in as the demo's owner."""
+    page = open_page()
+    sign_in(page)
+    return page
 
 
 def count(page: Page, state: str) -> int:
@@ -79,11 +67,11 @@ def test_it_says_reconnecting_and_is_right_again_after_a_restart(
 ) -> None:
     port = free_port()
     own = variables | {"MAILCATCHER_PORT": str(free_port())}
-    with closing(browser.new_context()) as context:
+    with closing(browser.new_context(base_url=f"http://127.0.0.1:{port}")) as context:
         page = context.new_page()
-        with running_site(settings.BASE_DIR, "--noreload", port=port, **own) as address:
-            sign_in(page, address)
-            page.goto(f"{address}/mailings/3/")
+        with running_site(settings.BASE_DIR, "--noreload", port=port, **own):
+            sign_in(page)
+            page.goto("/mailings/3/")
             expect(page.locator("#reconnecting")).to_be_hidden()
         expect(page.locator("#reconnecting")).to_be_visible()
         with closing(sqlite3.connect(data_dir / "mailing.sqlite3")) as database:
