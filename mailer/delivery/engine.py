@@ -190,7 +190,7 @@ class Engine:
         if self._options.until is Until.STOPPED:
             return False
         if self._breaker.is_open:
-            return self._options.until is Until.NOTHING_DUE
+            return self._options.until is Until.NOTHING_DUE and self._breaker.is_stuck
         await self._database.patiently(run_schedule, self._options.only_mailing)
         left = await self._database.patiently(work_left, self._options.only_mailing)
         return left.due == 0 and (left.later == 0 or self._options.until is Until.NOTHING_DUE)

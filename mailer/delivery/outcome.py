@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mailer.delivery.rules import TRANSACTION, Rule, rule_for
+from mailer.delivery.rules import TRANSACTION, Rule, blames_content, rule_for
 from mailer.delivery.terms import Kind, Phase, Scope
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Phase",
     "Reply",
     "Scope",
+    "charged_after_all",
     "classify_break",
     "classify_reply",
     "clean_text",
@@ -48,6 +49,14 @@ class Outcome:
         return self.kind is not Kind.WITHHELD and self.scope is Scope.RECIPIENT
 
     @property
+    def is_judged(self) -> bool:
+        """Whether the server has decided about the mail, and so works."""
+        if self.kind is Kind.ACCEPTED:
+            return True
+        has_reply = self.reply_code is not None and self.kind is not Kind.UNCERTAIN
+        return has_reply and self.scope is not Scope.CONNECTION
+
+    @property
     def suppresses(self) -> bool:
         """Whether the server says that the address is gone for good, so that no mailing should try it again."""
         is_judged = self.kind is Kind.REJECTED and self.scope is Scope.RECIPIENT
@@ -63,6 +72,12 @@ class Outcome:
         """Whether the conversation broke within its transaction, charged to nobody, where throttling is no breaking."""
         is_broken = self.scope is Scope.CONNECTION and self.phase in TRANSACTION
         return is_broken and (self.reply_code in (None, 421) or self.reply_code // 100 != 4)
+
+    @property
+    def blames_content(self) -> bool:
+        """Whether the recipient was refused for what the mail is, as others may be after it."""
+        is_judged = self.kind is Kind.REJECTED and self.scope is Scope.RECIPIENT
+        return is_judged and blames_content(self.reply_code, self.enhanced_code, self.server_response)
 
     def _rule(self, code: int) -> Rule:
         return rule_for(self.phase, code, self.enhanced_code, self.server_response)
@@ -81,6 +96,13 @@ def classify_break(phase: Phase, reason: str) -> Outcome:
     is_handed_over = phase is Phase.BODY
     kind, scope = (Kind.UNCERTAIN, Scope.RECIPIENT) if is_handed_over else (Kind.DEFERRED, Scope.CONNECTION)
     return Outcome(kind, scope, phase, None, "", clean_text(reason))
+
+
+def charged_after_all(outcome: Outcome) -> Outcome:
+    """A break that the recipient is charged with, since it alone breaks: put off where the server asked for that."""
+    kind = Kind.DEFERRED if outcome.reply_code == 421 else Kind.REJECTED
+    words = f"{outcome.server_response} (again and again for this recipient, while other mail passed)"
+    return replace(outcome, kind=kind, scope=Scope.RECIPIENT, server_response=clean_text(words))
 
 
 def rejected_here(reason: str, enhanced_code: str = "", scope: Scope = Scope.RECIPIENT) -> Outcome:

@@ -45,6 +45,15 @@ def rule_for(phase: Phase, code: int, enhanced: str, text: str) -> Rule:
     return next(rule for rule in RULES if rule.fits(phase, str(code), enhanced, words))
 
 
+def blames_content(code: int | None, enhanced: str, text: str) -> bool:
+    """Whether a refusal speaks of spam, content or policy, and not of the recipient's address or wishes."""
+    if code is None or code // 100 != 5:
+        return False
+    words = re.sub(ADDRESS, "", text)
+    is_of_content = enhanced.startswith(("5.6.", "5.7.")) or re.search(CONTENT, words, re.IGNORECASE) is not None
+    return is_of_content and re.search(f"{BY_RECIPIENT}|recipient address", words, re.IGNORECASE) is None
+
+
 ANY = frozenset(Phase)
 GREETING = frozenset({Phase.CONNECT, Phase.HELLO, Phase.TLS})
 LOGIN = frozenset({Phase.LOGIN})
@@ -73,8 +82,8 @@ OWN_LIMIT = (
 HOST = r"(client host|helo command) rejected|bad helo"
 SENDER = (
     r"sender (address |is )?(rejected|refused|denied|not (allowed|owned|verified))|sender verify|banned sender"
-    r"|not (allowed|permitted|authori[sz]ed) to send(?! (e?-?mails? |messages? )?to\b)|sendasdenied|to send as this sender"
-    r"|from address does not match|(address|domain) (is )?not verified"
+    r"|not (allowed|permitted|authori[sz]ed) to send(?! (e?-?mails? |messages? )?to\b)|sendasdenied"
+    r"|to send as this sender|from address does not match|(address|domain) (is )?not verified"
 )
 REVERSE_DNS = r"\bptr\b|reverse[ -]dns|\brdns\b|cannot find your"
 SPF, DKIM, DMARC = r"\bspf\b|sender policy framework", r"\bdkim\b", r"\bdmarc\b"

@@ -61,6 +61,11 @@ class Delivery(models.Model):
         null=True, help_text="The mail's Date: set when first claimed, kept by every retry."
     )
 
+    break_count = models.PositiveSmallIntegerField(
+        db_default=0, help_text="How often it broke the connection in its own transaction, while other mail passed."
+    )
+    broke_at = models.DateTimeField(null=True, help_text="When it first did, by its worker’s clock.")
+
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
@@ -73,6 +78,7 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["worker"], name="delivery_claimed", condition=Q(state="sending")),
             models.Index(fields=["mailing", "state", "-id"], name="delivery_by_state"),
+            models.Index(fields=["broke_at"], name="delivery_broken", condition=Q(broke_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

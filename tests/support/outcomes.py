@@ -1,4 +1,4 @@
-"""Replies of real servers, and in a few words what they mean: "rejected mailing spf_failed", "rejected recipient gone"."""
+"""Replies of real servers, and in a few words what they mean, like "rejected mailing spf_failed"."""
 
 from __future__ import annotations
 
