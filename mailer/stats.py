@@ -30,6 +30,7 @@ TROUBLE = "trouble"
 PAUSED = "paused"
 PAUSED_BY_ERROR = "paused_by_error"
 RETRYING = "retrying"
+NO_MORE_TRIES = "no_more_tries"
 MAKING = "making"
 ENDED = "ended"
 
@@ -192,8 +193,10 @@ def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
 def _waiting(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
     if mailing.materialised_at is None:
         return Reason(MAKING)
-    if counts[State.QUEUED] or counts[State.SENDING] or not counts[State.DEFERRED]:
+    if counts[State.SENDING] or not (counts[State.QUEUED] or counts[State.DEFERRED]):
         return None
-    # With none queued, the index of what is due starts with the earliest retry.
     waiting = Delivery.objects.filter(mailing=mailing, state__in=Delivery.WAITING).order_by("next_attempt_at")
-    return Reason(RETRYING, at=waiting.values_list("next_attempt_at", flat=True).first())
+    first = waiting.values_list("next_attempt_at", flat=True).first()
+    if first is None or (counts[State.QUEUED] and first <= db_now()):
+        return None
+    return Reason(RETRYING, at=first) if first < mailing.ends_at else Reason(NO_MORE_TRIES, at=mailing.ends_at)

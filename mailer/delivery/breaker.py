@@ -110,7 +110,8 @@ class Breaker:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._opened.wait(), SPARE_FOR if self._spare else None)
+                    async with asyncio.timeout(SPARE_FOR if self._spare else None):
+                        await self._opened.wait()
                 await self._drop_spare()
                 if self.is_open:
                     await self._sleep(self._next_delay())

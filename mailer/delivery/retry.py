@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
 JITTER = 0.2
 HINT = re.compile(
-    r"(?:again|back|retry|wait)\b[^.;]{0,20}?\b(?:(\d\d):(\d\d):(\d\d)|(\d{1,5}) ?(s|m|h))", re.IGNORECASE
+    r"(?:again|back|retry|wait)\b[^.;]{0,20}?\b"
+    r"(?:(\d\d):(\d\d):(\d\d)|(\d{1,5}) ?(s|m|h)(?:ec|in|r|our|inute|econd)?s?\b)",
+    re.IGNORECASE,
 )
 UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 
