@@ -193,7 +193,7 @@ async def test_it_opens_when_transactions_break_one_after_another() -> None:
 async def test_it_lets_one_mail_at_a_time_try_a_server_that_is_back() -> None:
     line, clock = Line(), Clock()
     at_work: list[int] = []
-    most_at_once = []
+    most_at_once: list[int] = []
 
     async def mail(number: int, heard: Outcome) -> bool:
         async with breaker.turn() as may_try:
