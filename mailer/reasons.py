@@ -57,31 +57,31 @@ SENTENCES = {
     ),
     BLOCKED: gettext_noop(
         "The address or the domain that we send from is blocked. Look it up on the list that is named, "
-        "and ask to be taken off before you resume. It says: %(words)s"
+        "and ask to be taken off before you resume. The mail server says: %(words)s"
     ),
     OWN_LIMIT_REACHED: gettext_noop(
-        "Your account on the mail server has reached its limit. Resume when it allows more. It says: %(words)s"
+        "Your account on the mail server has reached its limit. Resume when it allows more. The mail server says: %(words)s"
     ),
     TOO_LARGE: gettext_noop("The mail is larger than the mail server allows. Make it smaller. It says: %(words)s"),
     SPF_FAILED: gettext_noop(
         "Your domain does not say that this mail server may send for it. Add the server to the domain’s SPF record "
-        "(a TXT record in the DNS), then resume. It says: %(words)s"
+        "(a TXT record in the DNS), then resume. The mail server says: %(words)s"
     ),
     DKIM_FAILED: gettext_noop(
         "The mail has no valid DKIM signature of your domain. Turn on DKIM signing at your mail server and publish "
-        "its key (a TXT record at selector._domainkey in the DNS), then resume. It says: %(words)s"
+        "its key (a TXT record at selector._domainkey in the DNS), then resume. The mail server says: %(words)s"
     ),
     DMARC_FAILED: gettext_noop(
         "The mail fails your domain’s DMARC policy. SPF or DKIM must pass for the very domain of the sender’s address; "
-        "look at the TXT records of the domain and of _dmarc in the DNS, then resume. It says: %(words)s"
+        "look at the TXT records of the domain and of _dmarc in the DNS, then resume. The mail server says: %(words)s"
     ),
     AUTHENTICATION_MISSING: gettext_noop(
         "The mail is not proved to come from your domain. Publish an SPF record, a DKIM key and a DMARC record "
-        "(_dmarc) for it in the DNS, then resume. It says: %(words)s"
+        "(_dmarc) for it in the DNS, then resume. The mail server says: %(words)s"
     ),
     REVERSE_DNS_MISSING: gettext_noop(
         "The sending machine’s address has no matching name. Have a PTR record (reverse DNS) set for it, "
-        "which leads to a name that leads back to the address, then resume. It says: %(words)s"
+        "which leads to a name that leads back to the address, then resume. The mail server says: %(words)s"
     ),
     OWNER_BLOCKED: gettext_noop("Its owner has been blocked."),
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
