@@ -60,7 +60,7 @@ SENTENCES = {
         "and ask to be taken off before you resume. The mail server says: %(words)s"
     ),
     OWN_LIMIT_REACHED: gettext_noop(
-        "Your account on the mail server has reached its limit. Resume when it allows more. The mail server says: %(words)s"
+        "Your account on the mail server has reached its limit. Resume when it allows more. It says: %(words)s"
     ),
     TOO_LARGE: gettext_noop("The mail is larger than the mail server allows. Make it smaller. It says: %(words)s"),
     SPF_FAILED: gettext_noop(
