@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "mailer": {"mailer", "core"},
     "core": {"core"},
 }
-PURE = ["compose", "outcome", "retry", "replies", "transaction", "journal", "connection", "breaker", "throttle"]
+PURE = ["compose", "outcome", "rules", "terms", "retry", "replies", "transaction", "journal", "connection", "breaker"]
+PURE += ["throttle"]
 KEPT_OUT = ("django.db", "mailer.models", "core.models", "aiosmtplib")
 
 

@@ -124,7 +124,7 @@ class Engine:
             raise self._failure
         self._summary.left = await self._database(work_left, self._options.only_mailing)
         self._summary.states.update(self._worker.swept)
-        self._summary.trouble = self._trouble()
+        self._summary.trouble = self._trouble() or self._summary.trouble
         return self._summary
 
     def _start(self, name: str, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -190,7 +190,9 @@ class Engine:
         if self._options.until is Until.STOPPED:
             return False
         if self._breaker.is_open:
-            return self._options.until is Until.NOTHING_DUE
+            gives_up = self._options.until is Until.NOTHING_DUE and self._breaker.is_stuck
+            self._summary.trouble = self._trouble() if gives_up else ""
+            return gives_up
         await self._database.patiently(run_schedule, self._options.only_mailing)
         left = await self._database.patiently(work_left, self._options.only_mailing)
         return left.due == 0 and (left.later == 0 or self._options.until is Until.NOTHING_DUE)

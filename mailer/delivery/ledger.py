@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -14,14 +14,16 @@ from django.db.models import F
 from core.clock import db_now
 from mailer.delivery.claim import Claim
 from mailer.delivery.counts import count_attempts, move_counts, moved
-from mailer.delivery.outcome import Kind, Outcome, Scope
-from mailer.delivery.retry import next_attempt_at
+from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
+from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
+from mailer.delivery.refusals import is_refused_too_often
+from mailer.delivery.retry import hinted_wait, next_attempt_at
 from mailer.models import Attempt, Delivery, Mailing
-from mailer.reasons import LOGIN_REFUSED, MAILING_REFUSED, StatusReason
+from mailer.reasons import CANNOT_BE_SENT, LOGIN_REFUSED, REFUSED_TOO_OFTEN, StatusReason
 
 State = Delivery.State
 
-UNCHARGED_PAUSE = timedelta(seconds=30)  # before a delivery is tried again after trouble that was not its own
+UNCHARGED_PAUSE = SHORTEST_PAUSE  # before a delivery is tried again after trouble that was not its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
     now = db_now()
     held = _held_by(worker_id, [result.claim.delivery_id for result in results])
     mine = [result for result in results if held.get(result.claim.delivery_id) == result.claim.number]
+    suspicions = _suspicions(mine)
+    mine = [_charged_if_proved(result, suspicions) for result in mine]
     attempts = [_attempt(result) for result in mine if result.outcome.is_charged]
     Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
     count_attempts(counted_by or worker_id, attempts)
@@ -76,7 +80,9 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
     recorded = Recorded()
     moves: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
     for result in mine:
-        change = _change(result, windows[result.claim.mailing_id], now)
+        suspicion = suspicions.get(result.claim.delivery_id)
+        pause = suspicion.pause if suspicion else UNCHARGED_PAUSE
+        change = _change(result, windows[result.claim.mailing_id], now, pause)
         by_change[change].append(result.claim.delivery_id)
         moves[result.claim.mailing_id][(State.SENDING, change.state)] += 1
         recorded.mailing_ids.add(result.claim.mailing_id)
@@ -85,6 +91,9 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
             recorded.outcomes[change.state] += 1
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
             recorded.to_pause[result.claim.mailing_id] = _why_paused(result.outcome)
+    for mailing_id, words in {r.claim.mailing_id: _words(r.outcome) for r in mine if r.outcome.blames_content}.items():
+        if is_refused_too_often(mailing_id):
+            recorded.to_pause.setdefault(mailing_id, StatusReason(REFUSED_TOO_OFTEN, words))
     for change, delivery_ids in by_change.items():
         _move(delivery_ids, change)
     for mailing_id in sorted(moves):
@@ -101,11 +110,11 @@ class Change:
     next_attempt_at: datetime | None = None
 
 
-def _change(result: Result, window: Window, now: datetime) -> Change:
+def _change(result: Result, window: Window, now: datetime, pause: timedelta) -> Change:
     outcome, claim = result.outcome, result.claim
     if not outcome.is_charged:
         waiting = State.DEFERRED if claim.number > 1 else State.QUEUED
-        later = None if outcome.kind is Kind.WITHHELD else now + UNCHARGED_PAUSE
+        later = None if outcome.kind is Kind.WITHHELD else now + pause
         return Change(window.state_of_open(waiting, now), False, later)
     match outcome.kind:
         case Kind.ACCEPTED:
@@ -114,9 +123,24 @@ def _change(result: Result, window: Window, now: datetime) -> Change:
             return Change(State.FAILED, True)
         case Kind.UNCERTAIN:
             return Change(State.UNCERTAIN, True)
-    again = next_attempt_at(claim.number, now, window.ends_at, random.random)
+    hint = hinted_wait(outcome.server_response)
+    again = next_attempt_at(claim.number, now, window.ends_at, random.random, hint)
     # Where no further try fits into the window, it waits for the window's end and expires then.
     return Change(window.state_of_open(State.DEFERRED, now), True, again or window.ends_at)
+
+
+def _suspicions(results: Sequence[Result]) -> dict[int, Suspicion]:
+    """What to think of those that broke the connection in their own transaction."""
+    broken = {result.claim.delivery_id: result.finished_at for result in results if result.outcome.breaks}
+    judged = [result.finished_at for result in results if result.outcome.is_judged]
+    return suspect(broken, max(judged, default=None)) if broken else {}
+
+
+def _charged_if_proved(result: Result, suspicions: Mapping[int, Suspicion]) -> Result:
+    suspicion = suspicions.get(result.claim.delivery_id)
+    if suspicion is None or not suspicion.is_proved:
+        return result
+    return replace(result, outcome=charged_after_all(result.outcome))
 
 
 def _windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:
@@ -155,8 +179,12 @@ def _attempt(result: Result) -> Attempt:
 
 def _why_paused(outcome: Outcome) -> StatusReason:
     """Why the mailing cannot go on, with the server's words, for the person who can mend it."""
-    words = f"{outcome.reply_code or ''} {outcome.server_response}".strip()
-    return StatusReason(LOGIN_REFUSED if outcome.scope is Scope.ACCOUNT else MAILING_REFUSED, words)
+    without_reply = LOGIN_REFUSED if outcome.scope is Scope.ACCOUNT else CANNOT_BE_SENT
+    return StatusReason(outcome.advice or without_reply, _words(outcome))
+
+
+def _words(outcome: Outcome) -> str:
+    return f"{outcome.reply_code or ''} {outcome.server_response}".strip()
 
 
 _ATTEMPT_STATUS = {
@@ -171,6 +199,8 @@ def _move(delivery_ids: list[int], change: Change) -> None:
     changes: dict[str, object] = {"state": change.state, "worker": None}
     if change.charged:
         changes["attempt_count"] = F("attempt_count") + 1
+    if change.charged and change.state == State.DEFERRED:
+        changes |= {"break_count": 0, "broke_at": None}
     if change.next_attempt_at is not None:
         changes["next_attempt_at"] = change.next_attempt_at
     Delivery.objects.filter(pk__in=delivery_ids).update(**changes)

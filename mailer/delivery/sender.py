@@ -57,15 +57,18 @@ class Sender:
     async def _send(self, claim: Claim) -> Outcome:
         while not await self._gate.is_fresh() and not self._is_stopping():
             continue
-        if self._is_stopping() or self._breaker.is_open or not self._gate.allows(claim.mailing_id):
-            return withheld(Phase.CONNECT)
-        try:
-            connection = await self._connected()
-        except ConnectFailed as failed:
-            self._breaker.trip(str(failed), failed.outcome.scope)
-            is_for_a_person = failed.outcome.scope is Scope.ACCOUNT
-            return failed.outcome if is_for_a_person else withheld(failed.outcome.phase)
-        return await self._deliver(claim, connection)
+        async with self._breaker.turn() as may_try:
+            if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id):
+                return withheld(Phase.CONNECT)
+            try:
+                connection = await self._connected()
+            except ConnectFailed as failed:
+                self._breaker.trip(str(failed), failed.outcome.scope)
+                is_for_a_person = failed.outcome.scope is Scope.ACCOUNT
+                return failed.outcome if is_for_a_person else withheld(failed.outcome.phase)
+            outcome = await self._deliver(claim, connection)
+            self._breaker.hear(outcome)
+            return outcome
 
     async def _deliver(self, claim: Claim, connection: Connection) -> Outcome:
         composer = self._composers[claim.mailing_id]
@@ -87,16 +90,12 @@ class Sender:
         outcome = await connection.deliver(envelope, hand_over)
         if handed_over:
             self._journal.reply(claim.delivery_id, claim.number, timezone.now().timestamp(), outcome)
-        if outcome.reply_code == 421:
-            self._breaker.trip(outcome.server_response)
-        elif outcome.is_charged:
-            self._breaker.mail_passed()
         return outcome
 
     async def _connected(self) -> Connection:
         if self._connection is None or not self._connection.is_usable:
             await self._disconnect()
-            self._connection = await self._transport.open()
+            self._connection = self._breaker.take_connection() or await self._transport.open()
         return self._connection
 
     async def _disconnect(self) -> None:

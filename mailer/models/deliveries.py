@@ -70,6 +70,10 @@ class Delivery(models.Model):
         _("date of the mail"), null=True, help_text=_("Set when first claimed, kept by every retry.")
     )
 
+    # How often it broke the connection in its own transaction, and when it first did, by its worker's clock.
+    break_count = models.PositiveSmallIntegerField(_("broken connections"), db_default=0)
+    broke_at = models.DateTimeField(_("first broken"), null=True)
+
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
@@ -82,6 +86,7 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["worker"], name="delivery_claimed", condition=Q(state="sending")),
             models.Index(fields=["mailing", "state", "-id"], name="delivery_by_state"),
+            models.Index(fields=["broke_at"], name="delivery_broken", condition=Q(broke_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -28,6 +28,7 @@ PAUSED_BY_ERROR = "paused_by_error"
 RETRYING = "retrying"
 AT_CAP = "at_cap"
 NEEDS_APPROVAL = "needs_approval"
+NO_MORE_TRIES = "no_more_tries"
 MAKING = "making"
 ENDED = "ended"
 
@@ -149,8 +150,10 @@ def _waiting(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
         return None
     if held_back := owners_held_back([mailing.owner_id], db_now()).get(mailing.owner_id):
         return held_back_reason(held_back)
-    if counts[State.QUEUED] or not counts[State.DEFERRED]:
+    if not (counts[State.QUEUED] or counts[State.DEFERRED]):
         return None
-    # With none queued, the index of what is due starts with the earliest retry.
     waiting = Delivery.objects.filter(mailing=mailing, state__in=Delivery.WAITING).order_by("next_attempt_at")
-    return Reason(RETRYING, at=waiting.values_list("next_attempt_at", flat=True).first())
+    first = waiting.values_list("next_attempt_at", flat=True).first()
+    if first is None or (counts[State.QUEUED] and first <= db_now()):
+        return None
+    return Reason(RETRYING, at=first) if first < mailing.ends_at else Reason(NO_MORE_TRIES, at=mailing.ends_at)

@@ -10,6 +10,7 @@ from mailer.delivery.outcome import (
     Phase,
     Reply,
     Scope,
+    charged_after_all,
     classify_break,
     classify_reply,
     clean_text,
@@ -134,6 +135,40 @@ def test_it_charges_nobody_for_what_was_withheld() -> None:
     outcome = withheld(Phase.DATA)
     assert (outcome.kind, outcome.is_charged) == (Kind.WITHHELD, False)
     assert not Outcome(Kind.WITHHELD, Scope.RECIPIENT, Phase.DATA, None, "", "").is_charged
+
+
+@pytest.mark.parametrize("phase", ["mail", "rcpt", "data", "body"])
+@pytest.mark.parametrize(
+    ("reply", "breaks"), [(421, True), (503, True), (555, True), (454, False), (250, False), (550, False)]
+)
+def test_hanging_up_and_losing_step_break_the_conversation(phase: str, reply: int, breaks: bool) -> None:
+    outcome = classify_reply(Phase(phase), Reply(reply, "Well"))
+    is_out_of_place = reply == 250 and phase != "body"
+    assert outcome.breaks == (breaks or is_out_of_place)
+    assert not (outcome.breaks and outcome.is_charged)
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_lost_connection_breaks_it_within_a_transaction_before_the_hand_over(phase: Phase) -> None:
+    outcome = classify_break(phase, "The connection was lost")
+    assert outcome.breaks == (phase in (Phase.MAIL, Phase.RCPT, Phase.DATA))
+    assert not outcome.is_judged
+
+
+def test_who_is_charged_after_all_fails_or_where_the_server_asked_for_it_waits() -> None:
+    lost = charged_after_all(classify_break(Phase.RCPT, "The connection was lost"))
+    assert (lost.kind, lost.is_charged, lost.suppresses) == (Kind.REJECTED, True, False)
+    assert lost.server_response.startswith("The connection was lost (again and again")
+    busy = charged_after_all(classify_reply(Phase.RCPT, Reply(421, "4.7.0 TLS required")))
+    assert (busy.kind, busy.is_charged, busy.reply_code) == (Kind.DEFERRED, True, 421)
+
+
+@given(st.sampled_from(list(Phase)), st.integers(200, 599), st.text())
+def test_only_a_refused_recipients_address_is_ever_gone(phase: Phase, code: int, text: str) -> None:
+    outcome = classify_reply(phase, Reply(code, f"5.1.1 {text}"))
+    judged = outcome.kind is Kind.REJECTED and outcome.scope is Scope.RECIPIENT
+    assert judged or not outcome.suppresses
+    assert phase in (Phase.RCPT, Phase.DATA, Phase.BODY) or not outcome.suppresses
 
 
 def test_it_rejects_here_without_a_reply_code() -> None:

@@ -203,6 +203,19 @@ def test_the_page_tells_the_truth(mailing: Mailing, owner: User, page: Client) -
     assert "535 login refused &lt;i&gt;" in text_of(page, f"/mailings/{mailing.pk}/")
 
 
+@pytest.mark.parametrize(("minutes", "words"), [(60, "next try "), (2, "no further try before the window ends")])
+def test_the_ledger_says_when_a_deferred_one_is_tried_again(
+    mailing: Mailing, owner: User, page: Client, minutes: int, words: str
+) -> None:
+    change_status(mailing.pk, "start", owner)
+    Mailing.objects.update(ends_at=db_now() + timedelta(minutes=minutes))
+    worker = a_worker()
+    claim = claimed(worker, 1)[0]
+    record(worker, [result(claim, DEFERRED)])
+    assert words in text_of(page, f"/mailings/{mailing.pk}/deliveries/")
+    assert words in text_of(page, f"/mailings/{mailing.pk}/deliveries/{claim.delivery_id}/")
+
+
 def test_the_ledger_is_paged_filtered_and_searched(mailing: Mailing, owner: User, page: Client) -> None:
     make_recipients(owner, *(f"more{n}@example.com" for n in range(60)))
     change_status(mailing.pk, "start", owner)

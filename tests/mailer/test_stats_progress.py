@@ -9,10 +9,10 @@ from core.models import User
 from mailer.delivery.claim import renew_lease
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status, run_schedule
-from mailer.models import Attempt, Mailing, Worker
+from mailer.models import Attempt, Delivery, Mailing, Worker
 from mailer.stats import progress as stats
 from tests.support.mailings import make_crowd, make_mailing
-from tests.support.results import ACCEPTED, DEFERRED, a_worker, claimed, result
+from tests.support.results import ACCEPTED, DEFERRED, LOST, a_worker, claimed, result
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +64,24 @@ def test_it_says_why_nothing_moves(mailing: Mailing, owner: User) -> None:
     with shifted(timedelta(hours=2)):
         run_schedule()
     assert reason() == stats.ENDED
+
+
+def test_it_says_when_the_next_try_is_also_for_what_was_never_charged(mailing: Mailing) -> None:
+    worker = a_worker()
+    run_schedule()
+    record(worker, [result(claim, LOST) for claim in claimed(worker)])
+    reason = stats.mailing_progress(mailing.pk).reason
+    assert reason is not None
+    assert (reason.code, reason.at) == (stats.RETRYING, Delivery.objects.earliest("next_attempt_at").next_attempt_at)
+
+
+def test_it_says_that_no_further_try_fits_into_the_window(mailing: Mailing) -> None:
+    worker = a_worker()
+    run_schedule()
+    ends_at = db_now() + timedelta(minutes=2)
+    Mailing.objects.update(ends_at=ends_at)
+    record(worker, [result(claim, DEFERRED) for claim in claimed(worker)])
+    assert stats.mailing_progress(mailing.pk).reason == stats.Reason(stats.NO_MORE_TRIES, at=ends_at)
 
 
 def test_a_dead_worker_is_no_sender(mailing: Mailing) -> None:
