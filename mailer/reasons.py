@@ -1,4 +1,4 @@
-"""Why a mailing stopped: stored as a word and what it quotes, told as a sentence in its reader's language."""
+"""Why a mailing stopped, or what was chosen: stored as a word and what it quotes, told in its reader's language."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ LOGIN_REFUSED = "login_refused"
 MAILING_REFUSED = "mailing_refused"
 OWNER_BLOCKED = "owner_blocked"
 WINDOW_ENDED = "window_ended"
+CHOSEN_ONE = "chosen_one"
+CHOSEN_MANY = "chosen_many"
 
 SENTENCES = {
     LOGIN_REFUSED: gettext_noop(
@@ -19,6 +21,8 @@ SENTENCES = {
     MAILING_REFUSED: gettext_noop("The mail server refuses this mailing as a whole. It says: %(words)s"),
     OWNER_BLOCKED: gettext_noop("Its owner has been blocked."),
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
+    CHOSEN_ONE: gettext_noop("The delivery to %(words)s."),
+    CHOSEN_MANY: gettext_noop("Deliveries: %(words)s."),
 }
 
 

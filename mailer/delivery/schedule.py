@@ -18,6 +18,7 @@ from core.models import User
 from mailer.audience import audience
 from mailer.delivery.allowance import owners_held_back
 from mailer.delivery.counts import PAGES, move_counts
+from mailer.delivery.doubt import in_doubt
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
@@ -45,6 +46,7 @@ TRANSITIONS: dict[str, Transition] = {
     "resume": Transition(frozenset({Status.PAUSED}), Status.SENDING),
     "cancel": Transition(frozenset({Status.SCHEDULED, Status.SENDING, Status.PAUSED}), Status.CANCELLED),
     "complete": Transition(frozenset({Status.SENDING, Status.PAUSED}), Status.COMPLETED),
+    "reopen": Transition(frozenset({Status.COMPLETED}), Status.SENDING),
 }
 PERSONS_ACTIONS = ("schedule", "unschedule", "start", "pause", "resume", "cancel")
 
@@ -64,7 +66,7 @@ def change_status(
 ) -> Mailing:
     """Change the mailing's status by a named transition, with its effects and its audit entry, in one transaction.
 
-    `ends_at` is the new end that *start* needs after the window. Raises TransitionRefused, Mailing.DoesNotExist.
+    `ends_at` is the new end that *start* and *reopen* need after the window. Raises TransitionRefused, Mailing.DoesNotExist.
     """
     with transaction.atomic():
         mailing = locked(mailing_id)
@@ -77,6 +79,25 @@ def change_status(
         EFFECTS.get(action, _no_effect)(mailing, db_now(), ends_at)
         _set_status(mailing, transition.target, action, actor, reason)
     return mailing
+
+
+def let_send(mailing: Mailing, actor: User | None, ends_at: datetime | None) -> None:
+    """Let the locked mailing send what goes back to its queue: a completed one is reopened. Raises TransitionRefused.
+
+    `ends_at` is the new end that it needs after the window; inside the window it stays as it is.
+    """
+    window = _window(mailing)
+    if mailing.status in TRANSITIONS["complete"].sources:
+        _reopen(mailing, db_now(), ends_at)
+        mailing.save(update_fields=["ends_at"])
+    else:
+        mailing = change_status(mailing.pk, "reopen", actor, ends_at=ends_at)
+    if window != _window(mailing):
+        AuditEntry.objects.create(actor=actor, action="window", mailing=mailing, before=window, after=_window(mailing))
+
+
+def _window(mailing: Mailing) -> str:
+    return f"{mailing.starts_at:%Y-%m-%dT%H:%MZ}/{mailing.ends_at:%Y-%m-%dT%H:%MZ}"
 
 
 def locked(mailing_id: int) -> Mailing:
@@ -128,6 +149,14 @@ def _resume(mailing: Mailing, now: datetime, _ends_at: datetime | None) -> None:
     _refuse_for_blocked_owner(mailing)
 
 
+def _reopen(mailing: Mailing, now: datetime, ends_at: datetime | None) -> None:
+    if mailing.ends_at <= now:
+        if ends_at is None or ends_at <= now:
+            raise TransitionRefused(_("The window has ended. Choose a new end first."))
+        mailing.ends_at = ends_at
+    _refuse_for_blocked_owner(mailing)
+
+
 def _cancel(mailing: Mailing, _now: datetime, _ends_at: datetime | None) -> None:
     _close_waiting(mailing, State.CANCELLED)
 
@@ -137,6 +166,7 @@ EFFECTS: dict[str, Callable[[Mailing, datetime, datetime | None], None]] = {
     "start": _start,
     "resume": _resume,
     "cancel": _cancel,
+    "reopen": _reopen,
 }
 
 
@@ -169,8 +199,9 @@ def _launch(mailing: Mailing, now: datetime) -> None:
 def _close_waiting(mailing: Mailing, state: str) -> None:
     """Close what still waits. What a worker holds follows when its result or its release is recorded."""
     for waiting in Delivery.WAITING:
+        in_question = in_doubt([mailing.pk]).filter(state=waiting).update(state=State.UNCERTAIN)
         n = Delivery.objects.filter(mailing=mailing, state=waiting).update(state=state)
-        move_counts(mailing.pk, PAGES, {waiting: -n, state: n})
+        move_counts(mailing.pk, PAGES, {waiting: -n - in_question, state: n, State.UNCERTAIN: in_question})
 
 
 @dataclass(frozen=True)
