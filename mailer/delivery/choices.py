@@ -81,6 +81,11 @@ def possible_choices(mailing: Mailing, state: str) -> list[str]:
     return [choice for choice, move in MOVES.items() if move.source == state and not (is_over and _sends(move))]
 
 
+def needs_new_end(mailing: Mailing, choice: str) -> bool:
+    """Whether the choice sends, and the window has ended."""
+    return _sends(MOVES[choice]) and mailing.ends_at <= db_now()
+
+
 def decide(act: Act, ends_at: datetime | None = None) -> int:
     """Do it. Returns how many deliveries moved: 0 where nothing was left to do. Raises TransitionRefused.
 

@@ -66,7 +66,8 @@ def change_status(
 ) -> Mailing:
     """Change the mailing's status by a named transition, with its effects and its audit entry, in one transaction.
 
-    `ends_at` is the new end that *start* and *reopen* need after the window. Raises TransitionRefused, Mailing.DoesNotExist.
+    `ends_at` is the new end that *start* and *reopen* need after the window. Raises TransitionRefused,
+    Mailing.DoesNotExist.
     """
     with transaction.atomic():
         mailing = locked(mailing_id)

@@ -98,6 +98,17 @@ class NewEndForm(forms.Form):
         return _not_over(self.cleaned_data["ends_at"])
 
 
+class ChoiceForm(NewEndForm):
+    """A person's choice about deliveries: what they had seen, and a new end where sending needs one."""
+
+    seen = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, seen: int, needs_end: bool) -> None:
+        super().__init__(data, initial={"seen": seen})
+        if not needs_end:
+            del self.fields["ends_at"]
+
+
 def _not_over(ends_at: datetime) -> datetime:
     if ends_at <= db_now():
         raise forms.ValidationError(_("This end has passed already."))

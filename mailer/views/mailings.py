@@ -20,9 +20,11 @@ from core.models import User
 from core.paging import page_by_key
 from mailer import stats
 from mailer.audience import audience
+from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
+from mailer.not_sent import not_sent
 from mailer.search import matching
 
 SHOWN_AUDIT_ENTRIES = 30
@@ -181,9 +183,24 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "audience_size": None if mailing.is_launched else audience(mailing).count(),
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
+        "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
         "zone": timezone.get_current_timezone_name(),
         "audit": list(audit[:SHOWN_AUDIT_ENTRIES]),
         "labels": dict(Attempt.Status.choices),
+    }
+
+
+def _not_sent(user: User, mailing: Mailing, progress: stats.Progress, ended: bool) -> dict[str, Any]:
+    """What the page says of what was not sent, or is not known, with what its owner may choose."""
+    found = not_sent(mailing.pk, progress.counts)
+    return {
+        "found": found,
+        "rows": [
+            (state, n, possible_choices(mailing, state) if owns(user, mailing) else [])
+            for state, n in found.counts.items()
+        ],
+        "seen": last_decision(mailing.pk),
+        "asks_first": ended,  # for a new end
     }
 
 
