@@ -26,6 +26,15 @@ class Refusal:
     words: str
     n: int
 
+    @property
+    def codes(self) -> str:
+        return f"{self.reply_code or ''} {self.enhanced_code}".strip()
+
+    @property
+    def text(self) -> str:
+        """The words without the enhanced code, which they begin with where there is one."""
+        return self.words.removeprefix(self.enhanced_code).strip()
+
 
 @dataclass(frozen=True)
 class NotSent:
