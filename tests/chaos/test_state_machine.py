@@ -1,0 +1,214 @@
+"""People and clocks do anything at any time; workers claim, record and vanish: the invariants hold after every step."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from core.clock import db_now, shifted
+from core.models import User
+from mailer.delivery import materialise
+from mailer.delivery.choices import MOVES, last_decision
+from mailer.delivery.claim import Claim, claim_deliveries
+from mailer.delivery.ledger import Result, record
+from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, change_status, run_schedule
+from mailer.forms.times import FORMAT
+from mailer.models import Delivery, Mailing, Message
+from tests.support.choices import choose
+from tests.support.invariants import check_mailing
+from tests.support.mailings import make_crowd, make_mailing
+from tests.support.results import ACCEPTED, DEFERRED, LOST, REJECTED, UNCERTAIN, WITHHELD, a_worker, result
+
+FULL = os.environ.get("CHAOS") == "full"
+EXAMPLES, STEPS = (400, 60) if FULL else (25, 30)
+PEOPLE = 5
+OUTCOMES = st.sampled_from([ACCEPTED, ACCEPTED, DEFERRED, REJECTED, UNCERTAIN, LOST, WITHHELD])
+AFTER_A_DEATH = st.sampled_from([WITHHELD, UNCERTAIN, ACCEPTED])
+
+
+def record_any(worker: int, results: list[Result], counted_by: int | None = None) -> Counter[str]:
+    """How many moved to which state."""
+    return record(worker, results, counted_by).states if results else Counter()
+
+
+class MailingMachine(RuleBasedStateMachine):
+    """One mailing of one owner. What each step did is undone after the example."""
+
+    def __init__(self, owner: User) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.stack.enter_context(transaction.atomic())
+        self.stack.callback(transaction.set_rollback, True)
+        self.owner = owner
+        self.page = Client()
+        self.page.force_login(owner)
+        make_crowd(owner, PEOPLE)
+        self.mailing = make_mailing(owner, subject="As it was")
+        self.launched_to: set[str] = set()
+        self.workers = [a_worker(), a_worker()]
+        self.hands: dict[int, list[Claim]] = defaultdict(list)  # by worker
+        self.late: list[tuple[int, Result]] = []  # what a worker that was taken for dead may still want to record
+        self.seen = 0
+
+    def teardown(self) -> None:
+        try:
+            self.everything_ends()
+        finally:
+            self.stack.close()
+
+    def exists(self) -> bool:
+        return Mailing.objects.filter(pk=self.mailing.pk).exists()
+
+    # People.
+
+    @precondition(exists)
+    @rule(action=st.sampled_from(PERSONS_ACTIONS), new_end=st.booleans())
+    def act(self, action: str, new_end: bool) -> None:
+        ends_at = db_now() + timedelta(hours=1) if new_end and action == "start" else None
+        self.refusable(lambda: change_status(self.mailing.pk, action, self.owner, ends_at=ends_at))
+
+    @precondition(exists)
+    @rule(choice=st.sampled_from(sorted(MOVES)), nth=st.none() | st.integers(0, PEOPLE - 1), new_end=st.booleans())
+    def choose(self, choice: str, nth: int | None, new_end: bool) -> None:
+        among = {} if nth is None else {"email": f"r{nth}@example.com"}
+        ends_at = db_now() + timedelta(hours=1) if new_end else None
+        self.refusable(lambda: choose(self.mailing, choice, self.owner, seen=self.seen, ends_at=ends_at, **among))
+
+    @precondition(exists)
+    @rule()
+    def look_at_the_page(self) -> None:
+        self.seen = last_decision(self.mailing.pk)
+        assert self.page.get(f"/mailings/{self.mailing.pk}/").status_code == 200
+
+    @precondition(exists)
+    @rule(hours=st.integers(1, 5))
+    def edit(self, hours: int) -> None:
+        window = {"starts_at": db_now(), "ends_at": db_now() + timedelta(hours=hours)}
+        form = {"message": self.mailing.message_id, "audience": "everyone"}
+        form |= {name: moment.strftime(FORMAT) for name, moment in window.items()}
+        assert self.page.post(f"/mailings/{self.mailing.pk}/edit/", form).status_code in (200, 302)
+
+    @precondition(exists)
+    @rule()
+    def delete(self) -> None:
+        launched = Mailing.objects.get(pk=self.mailing.pk).is_launched
+        response = self.page.post(f"/mailings/{self.mailing.pk}/delete/")
+        assert response.status_code == (409 if launched else 302)
+        assert self.exists() == launched
+
+    @rule()
+    def edit_the_message(self) -> None:
+        Message.objects.filter(pk=self.mailing.message_id).update(subject="Edited")
+
+    @rule(nth=st.integers(0, PEOPLE - 1))
+    def delete_a_recipient(self, nth: int) -> None:
+        recipient = self.owner.recipients.filter(email=f"r{nth}@example.com").first()
+        if recipient:
+            assert self.page.post(f"/recipients/{recipient.pk}/delete/").status_code == 302
+
+    def refusable(self, act: Callable[[], Any]) -> None:
+        """What may be refused, in words; then nothing has changed."""
+        before = self.snapshot()
+        addresses = set(self.owner.recipients.values_list("email", flat=True))
+        was_launched = Mailing.objects.get(pk=self.mailing.pk).is_launched
+        try:
+            act()
+        except TransitionRefused:
+            assert self.snapshot() == before
+        if not was_launched and Mailing.objects.get(pk=self.mailing.pk).is_launched:
+            self.launched_to = addresses
+
+    def snapshot(self) -> list[Any]:
+        return [*Mailing.objects.values_list(), *Delivery.objects.order_by("pk").values_list()]
+
+    # The clock.
+
+    @rule(minutes=st.sampled_from([1, 10, 50, 400]))
+    def time_passes(self, minutes: int) -> None:
+        self.stack.enter_context(shifted(timedelta(minutes=minutes)))
+
+    @rule()
+    def the_clock_ticks(self) -> None:
+        if self.exists():
+            self.refusable(run_schedule)
+
+    # Workers.
+
+    @rule(nth=st.integers(0, 1), most=st.integers(1, PEOPLE))
+    def claim(self, nth: int, most: int) -> None:
+        worker = self.workers[nth]
+        self.hands[worker] += claim_deliveries(worker, most)
+
+    @rule(nth=st.integers(0, 1), outcomes=st.lists(OUTCOMES, min_size=1, max_size=PEOPLE), twice=st.booleans())
+    def record_some(self, nth: int, outcomes: list[Any], twice: bool) -> None:
+        worker = self.workers[nth]
+        hand = self.hands[worker]
+        results = [result(hand.pop(), outcome) for outcome in outcomes[: len(hand)]]
+        record_any(worker, results)
+        if twice:  # a COMMIT whose answer was lost
+            assert not record_any(worker, results)
+
+    @rule(nth=st.integers(0, 1), outcomes=st.lists(AFTER_A_DEATH, min_size=PEOPLE, max_size=PEOPLE))
+    def a_worker_is_swept(self, nth: int, outcomes: list[Any]) -> None:
+        dead, other = self.workers[nth], self.workers[1 - nth]
+        claims = self.hands.pop(dead, [])
+        record_any(dead, [result(c, o) for c, o in zip(claims, outcomes, strict=False)], counted_by=other)
+        self.late += [(dead, result(claim, ACCEPTED)) for claim in claims]
+        self.workers[nth] = a_worker()
+
+    @rule()
+    def a_swept_worker_wakes_and_records(self) -> None:
+        for worker, late in self.late:
+            assert not record_any(worker, [late])
+
+    # What must hold.
+
+    @invariant()
+    def nothing_is_lost_or_wrong(self) -> None:
+        if self.exists():
+            in_hand = {claim.delivery_id for hand in self.hands.values() for claim in hand}
+            check_mailing(self.mailing, self.launched_to, in_hand)
+            if self.mailing.is_launched:
+                assert self.mailing.content.message_id_domain
+        else:
+            assert not Delivery.objects.exists()
+
+    def everything_ends(self) -> None:
+        """Released by its workers, and after its window, a mailing that was launched is over."""
+        for worker, hand in self.hands.items():
+            record_any(worker, [result(claim, WITHHELD) for claim in hand])
+        self.hands.clear()
+        self.time_passes(60 * 24)
+        self.the_clock_ticks()
+        self.nothing_is_lost_or_wrong()
+        if self.exists() and self.mailing.is_launched:
+            assert self.mailing.status in ("completed", "cancelled")
+
+
+@pytest.mark.django_db
+def test_whatever_happens_each_recipient_is_in_exactly_one_state(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", 2)
+    monkeypatch.setattr(materialise.materialise_chunk, "__defaults__", (2,))
+    monkeypatch.setattr("mailer.delivery.choices.CHUNK", 2)
+    run_state_machine_as_test(
+        lambda: MailingMachine(owner),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
