@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Set
 from itertools import pairwise
 
@@ -25,19 +25,24 @@ def check_mailing(mailing: Mailing, launched_to: Set[str], in_hand: Set[int]) ->
     if mailing.materialised_at:
         assert emails.keys() == launched_to
     assert {delivery.pk for delivery in deliveries if delivery.state == State.SENDING} == in_hand
+    attempts, decisions = defaultdict(list), defaultdict(list)
+    for attempt in Attempt.objects.filter(mailing=mailing).order_by("number"):
+        attempts[attempt.delivery_id].append(attempt)
+    for decision in Decision.objects.filter(mailing=mailing):
+        decisions[decision.delivery_id].append(decision)
     for delivery in deliveries:
-        check_delivery(delivery)
+        check_delivery(delivery, attempts[delivery.pk], decisions[delivery.pk])
 
 
 def check_status(mailing: Mailing, deliveries: list[Delivery]) -> None:
     """Every change of status was a transition of the table; who is over has nothing waiting."""
-    changes = AuditEntry.objects.filter(mailing=mailing, action__in=TRANSITIONS).order_by("pk")
+    changes = list(AuditEntry.objects.filter(mailing=mailing, action__in=TRANSITIONS).order_by("pk"))
     for change in changes:
         transition = TRANSITIONS[change.action]
         assert change.before in transition.sources
         assert change.after == transition.target
     assert all(one.after == next_one.before for one, next_one in pairwise(changes))
-    assert mailing.status == (changes[len(changes) - 1].after if changes else "draft")
+    assert mailing.status == (changes[-1].after if changes else "draft")
     assert sum(change.action == "start" for change in changes) == mailing.is_launched
     states = {delivery.state for delivery in deliveries}
     if mailing.status == "cancelled":
@@ -46,10 +51,8 @@ def check_status(mailing: Mailing, deliveries: list[Delivery]) -> None:
         assert not states & {*Delivery.OPEN}
 
 
-def check_delivery(delivery: Delivery) -> None:
+def check_delivery(delivery: Delivery, attempts: list[Attempt], decisions: list[Decision]) -> None:
     """Its state follows from its attempts and from what people decided, and no copy was made twice in silence."""
-    attempts = list(Attempt.objects.filter(delivery=delivery).order_by("number"))
-    decisions = list(Decision.objects.filter(delivery=delivery).order_by("pk"))
     choices = Counter(decision.choice for decision in decisions)
     statuses = [attempt.status for attempt in attempts]
     assert [attempt.number for attempt in attempts] == list(range(1, delivery.attempt_count + 1))
@@ -64,4 +67,4 @@ def check_delivery(delivery: Delivery) -> None:
     may_have_arrived = sum(status != "failure" for status in statuses)
     assert may_have_arrived <= 1 + choices["resend"]
     assert statuses.count("success") <= 1
-    assert all(decision.attempt_number <= delivery.attempt_count and decision.actor for decision in decisions)
+    assert all(decision.attempt_number <= delivery.attempt_count and decision.actor_id for decision in decisions)
