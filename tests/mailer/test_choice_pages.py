@@ -162,8 +162,8 @@ def test_what_expired_is_mailed_with_a_new_end(owner: User, page: Client) -> Non
     page.post(path, {"seen": seen_on(page, path), "ends_at": "2031-01-01T00:00"})
     assert counted(mailing) == {"queued": 3} == really_counted(mailing)
     history = words_of(page, f"/mailings/{mailing.pk}/").partition("History")[2]
-    assert "extend expired → queued Deliveries: 3." in history
-    assert "reopen completed → sending" in history
+    assert "Deliveries: 3." in history
+    assert set(AuditEntry.objects.values_list("action", flat=True)) >= {"extend", "reopen", "window"}
 
 
 def test_the_list_offers_it_for_all_that_were_found(mailing: Mailing, page: Client) -> None:
