@@ -15,6 +15,7 @@ django_application = get_asgi_application()  # before anything that imports mode
 from django.conf import settings  # noqa: E402
 
 from asgi_project.lifespan import with_lifespan  # noqa: E402
+from core.any_host import answer_any_host  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
@@ -25,4 +26,5 @@ router = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
-application = with_lifespan(refuse_other_machines(router) if settings.EMBEDDED else router)
+checked = answer_any_host(router, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
+application = with_lifespan(refuse_other_machines(checked) if settings.EMBEDDED else checked)

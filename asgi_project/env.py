@@ -28,6 +28,19 @@ def text(value: str) -> str:
     return value.strip()
 
 
+MAKE_A_KEY = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+KNOWN_KEYS = re.compile(r"django-insecure|change.?me|your.?secret|secret.?key")
+
+
+def secret_key(value: str) -> str:
+    """The key, or "" for none. Who guesses it signs in as anybody."""
+    key = value.strip()
+    repeats_itself = key in (key * 2)[1:-1]
+    if key and (len(key) < 50 or len(set(key)) < 10 or repeats_itself or KNOWN_KEYS.search(key.casefold())):
+        raise ValueError(f"takes at least 50 random characters. Make them with `{MAKE_A_KEY}`")
+    return key
+
+
 def path(value: str) -> str:
     if not value.strip():
         raise ValueError("takes the path of a folder")
@@ -124,7 +137,7 @@ class Variable:
 
 VARIABLES: dict[str, Variable] = {
     "EMBEDDED": Variable(boolean, "False"),
-    "SECRET_KEY": Variable(text, ""),
+    "SECRET_KEY": Variable(secret_key, ""),
     "DEBUG": Variable(boolean, "False", embedded="True"),
     "PORT": Variable(port, "8000"),
     "SITE_URL": Variable(site_url, "http://127.0.0.1:8000"),

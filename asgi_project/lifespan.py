@@ -9,10 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from django.conf import settings
 
+from core import outgoing
 from mailer.delivery.supervise import send_forever
 from mailer.mailcatcher.smtp import running_catcher
 
 DRAIN_FOR = 30.0  # seconds; what is on the wire longer than that is left to the journal
+POST_FOR = 10.0  # seconds, for the site's own mails
 
 
 def with_lifespan(application: ASGI3Application) -> ASGI3Application:
@@ -46,6 +48,7 @@ async def _beside_the_pages() -> AsyncIterator[None]:
         if settings.EMBEDDED:
             catcher = running_catcher("127.0.0.1", settings.MAILCATCHER_PORT, settings.DATA_DIR / "mailcatcher")
             await running.enter_async_context(catcher)
+        running.push_async_callback(asyncio.to_thread, outgoing.drain, POST_FOR)  # while the catcher still listens
         if settings.EMBEDDED_SENDER:
             await running.enter_async_context(_sender())
         yield

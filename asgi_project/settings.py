@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from asgi_project.env import BASE_DIR, embedded_secret_key, load, made_folder
+from asgi_project.env import BASE_DIR, MAKE_A_KEY, embedded_secret_key, load, made_folder
 from core.loopback import is_loopback
 
 env = load()
@@ -18,10 +18,7 @@ DEBUG: bool = env["DEBUG"]
 DATA_DIR = made_folder(BASE_DIR / env["DATA_DIR"])
 SECRET_KEY: str = env["SECRET_KEY"] or (embedded_secret_key(DATA_DIR) if EMBEDDED else "")
 if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is empty. Make one with `python -c 'import secrets; print(secrets.token_urlsafe(50))'` "
-        "and write it into .env."
-    )
+    raise ImproperlyConfigured(f"SECRET_KEY is empty. Make one with `{MAKE_A_KEY}` and write it into .env.")
 
 PORT: int = env["PORT"]
 SITE_URL: str = f"http://127.0.0.1:{PORT}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]
@@ -31,8 +28,15 @@ ALLOWED_HOSTS = sorted(
     {SITE_HOST, *(LOOPBACK_NAMES if EMBEDDED or DEBUG or is_loopback(SITE_HOST) else [])},
 )
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
-TRUSTED_PROXIES: list[str] = env["TRUSTED_PROXIES"]
+TRUSTED_PROXIES: list[str] = env["TRUSTED_PROXIES"]  # Uvicorn takes a request's scheme and address from these alone
+IS_HTTPS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
+# Where no proxy is trusted every request seems to be HTTP, and would be sent round in circles.
+SECURE_SSL_REDIRECT = IS_HTTPS and bool(TRUSTED_PROXIES)
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]  # whoever looks after this process asks it directly
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 
 INSTALLED_APPS = [
     "core",  # first: its runserver is Uvicorn
@@ -60,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.preferences.PreferencesMiddleware",
     "core.middleware.PermissionsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -133,25 +138,31 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 }
 
 CACHE_ENABLED: bool = env["CACHE_ENABLED"]
+# Entries; Django's 300 would let whoever types enough addresses push out the counts for others.
+CACHE_ROOM = {"MAX_ENTRIES": 20_000}
 CACHES: dict[str, dict[str, Any]] = {
     # Rate limits: in the database, so that they neither vanish nor break with Redis.
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "core_cache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "core_cache",
+        "OPTIONS": CACHE_ROOM,
+    },
     "statistics": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL or "redis://127.0.0.1:6379/0",
-        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5},  # seconds; see mailer/stats/caching.py
     }
     if CACHE_ENABLED
     else {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
 }
-DJANGO_REDIS_IGNORE_EXCEPTIONS = True  # without Redis the numbers come uncached
 
 AUTH_USER_MODEL = "core.User"
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # the email is unique by a constraint on lower(email), which the check can't see
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # the email is unique by a constraint on lower(email), which the check can't see
+    "security.W005",  # HSTS for subdomains, and preloaded: what else runs below the site's domain is not ours to say
+    "security.W021",
 ]
+AUTHENTICATION_BACKENDS = ["core.backends.ConfirmedAddressBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -160,11 +171,36 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
+SIGNUP_ENABLED: bool = env["SIGNUP_ENABLED"]
+ACCOUNT_ADAPTER = "core.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "signup": "core.forms.accounts.SignUpForm",
+    "reset_password": "core.forms.accounts.ResetPasswordForm",
+    "reset_password_from_key": "core.forms.accounts.ResetPasswordKeyForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CHANGE_EMAIL = True  # one address; a new one takes its place once it is confirmed
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a forgotten open browser is not enough to take an account over
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "account_email"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# Per visitor's IP (Uvicorn has put it right for TRUSTED_PROXIES), per signed-in user, or per address typed ("key").
+# Whoever meets a limit is told to wait ten minutes: no window is longer.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "signup": "20/m/ip",
+    "reset_password": "20/m/ip,3/10m/key",
+    "reset_password_from_key": "20/m/ip",
+    "confirm_email": "20/m/ip,3/10m/key",  # every confirmation mail, asked for in whatever way
+    "manage_email": "10/m/user",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+}
 
 EMAIL_BACKEND: str = env["EMAIL_BACKEND"]
 EMAIL_HOST: str = env["EMAIL_HOST"]
@@ -183,7 +219,6 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 MAILCATCHER_PORT: int = env["MAILCATCHER_PORT"]
 EMBEDDED_SENDER: bool = env["EMBEDDED_SENDER"]
-SIGNUP_ENABLED: bool = env["SIGNUP_ENABLED"]
 NEW_ACCOUNT_DAILY_CAP: int = env["NEW_ACCOUNT_DAILY_CAP"]
 SENDING_REQUIRES_APPROVAL: bool = env["SENDING_REQUIRES_APPROVAL"]
 SEND_CONCURRENCY: int = env["SEND_CONCURRENCY"]
@@ -191,6 +226,10 @@ JOURNAL_SYNC: str = env["JOURNAL_SYNC"]
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60  # seconds
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = SESSION_COOKIE_SECURE
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE: str = env["TIME_ZONE"]
 USE_I18N = True
@@ -203,7 +242,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # a pasted CSV
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-X_FRAME_OPTIONS = "SAMEORIGIN"  # the mail catcher shows a mail in a sandboxed frame of ours
+X_FRAME_OPTIONS = "DENY"
 
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -212,6 +251,7 @@ LOGGING: dict[str, Any] = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        "core": {"handlers": ["console"], "level": "INFO"},
         "mailer": {"handlers": ["console"], "level": "INFO"},
         "realtime": {"handlers": ["console"], "level": "INFO"},
     },

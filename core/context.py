@@ -7,5 +7,5 @@ from django.http import HttpRequest
 
 
 def site(_request: HttpRequest) -> dict[str, bool]:
-    """Whether this is an embedded start, which has a mail catcher to show."""
-    return {"EMBEDDED": settings.EMBEDDED}
+    """Whether this is an embedded start, which has a mail catcher to show, and whether strangers may sign up."""
+    return {"EMBEDDED": settings.EMBEDDED, "SIGNUP_ENABLED": settings.SIGNUP_ENABLED}

@@ -8,7 +8,10 @@ import idna
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+
+from mailer.phrasebook import Phrasebook
 
 # Of what this matches, but for special-use domains, the library changes nothing; it takes a millisecond to say so.
 PLAIN = re.compile(
@@ -26,9 +29,36 @@ def clean_address(value: str) -> str:
             address, check_deliverability=False, test_environment=settings.EMBEDDED or settings.DEBUG
         )
     except EmailNotValidError as error:
-        raise ValidationError(_("Not an email address: %(reason)s"), params={"reason": str(error)}) from error
+        raise ValidationError(_("Not an email address: %(reason)s"), params={"reason": _reason(error)}) from error
     return result.normalized
 
+
+def _reason(error: EmailNotValidError) -> str:
+    return REASONS.told(str(error)).replace("SPACE", _("a space"))
+
+
+REASONS = Phrasebook(  # email-validator's
+    gettext_noop("An email address must have an @-sign."),
+    gettext_noop("There must be something before the @-sign."),
+    gettext_noop("There must be something after the @-sign."),
+    gettext_noop("An email address cannot have two periods in a row."),
+    gettext_noop("An email address cannot start with a period."),
+    gettext_noop("An email address cannot end with a period."),
+    gettext_noop("An email address cannot have a period immediately before the @-sign."),
+    gettext_noop("An email address cannot have a period immediately after the @-sign."),
+    gettext_noop("An email address cannot have a hyphen immediately after the @-sign."),
+    gettext_noop("The email address contains invalid characters before the @-sign: %(characters)s."),
+    gettext_noop("The part after the @-sign contains invalid characters: %(characters)s."),
+    gettext_noop("The part after the @-sign is not valid. It should have a period."),
+    gettext_noop("The part after the @-sign is not valid. It is not within a valid top-level domain."),
+    gettext_noop("The part after the @-sign is a special-use or reserved name that cannot be used with email."),
+    gettext_noop("The email address is too long before the @-sign (%(excess)s)."),
+    gettext_noop("The email address is too long after the @-sign (%(excess)s)."),
+    gettext_noop("After the @-sign, periods cannot be separated by so many characters (%(excess)s)."),
+    gettext_noop("A display name and angle brackets around the email address are not permitted here."),
+    gettext_noop("A bracketed IP address after the @-sign is not allowed here."),
+    gettext_noop("Quoting the part before the @-sign is not allowed here."),
+)
 
 _SPECIAL = tuple(SPECIAL_USE_DOMAIN_NAMES)
 

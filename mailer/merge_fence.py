@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext as _
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import ResourceLimitError
 from liquid.token import Token
@@ -34,7 +35,7 @@ class FencedContext(RenderContext):
         def fenced(value: object, *args: object, **kwargs: object) -> object:
             self.work += size_of(value) + sum(map(size_of, args)) + growth(value, *args)
             if self.work > WORK_LIMIT:
-                raise ResourceLimitError("its filters have too much to do", token=token)
+                raise ResourceLimitError(_("its filters have too much to do"), token=token)
             return function(value, *args, **kwargs)
 
         return fenced

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 
+from django.utils.translation import gettext as _
 from liquid import BoundTemplate, RenderContext
 from liquid.ast import Node
 from liquid.builtin.expressions import Filter, FilteredExpression, KeywordArgument
@@ -96,7 +97,7 @@ def _refuse_unusable(applied: Filter, source: str) -> None:
     line = source.count("\n", 0, applied.token.start_index) + 1
     function = _environment.filters.get(applied.name)
     if function is None:
-        raise TemplateProblem(f"unknown filter '{applied.name}'", line)
+        raise TemplateProblem(_("unknown filter “%(name)s”") % {"name": applied.name}, line)
     named = [arg.name for arg in applied.args if isinstance(arg, KeywordArgument)]
     positional = [None] * (len(applied.args) - len(named))
     given_by_liquid = {"environment": None} if getattr(function, "with_environment", False) else {}
@@ -108,6 +109,6 @@ def _refuse_unusable(applied: Filter, source: str) -> None:
 
 def _problem(error: Exception) -> TemplateProblem:
     if not isinstance(error, LiquidError):
-        return TemplateProblem(f"it cannot be filled in: {error!r}")
+        return TemplateProblem(_("it cannot be filled in: %(error)s") % {"error": repr(error)})
     context = error.context()
     return TemplateProblem(str(error.message or error), context[0] if context else None)

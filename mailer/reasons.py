@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -35,7 +36,8 @@ class StatusReason:
 
     def __str__(self) -> str:
         sentence = SENTENCES.get(self.code)
-        return _(sentence) % {"words": self.words} if sentence else self.words
+        words = number_format(self.words, force_grouping=True) if self.words.isdecimal() else self.words
+        return _(sentence) % {"words": words} if sentence else words
 
 
 NO_REASON = StatusReason()

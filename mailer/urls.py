@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailer.views import attempts, audience, choices, home, mailcatcher, mailings, messages, recipients, users
+from mailer.views import (
+    attempts,
+    audience,
+    choices,
+    health,
+    home,
+    mailcatcher,
+    mailings,
+    messages,
+    recipients,
+    users,
+)
 
 mailcatcher_urls = [
     path("mailcatcher/", mailcatcher.inbox, name="mailcatcher_inbox"),
@@ -10,6 +21,11 @@ mailcatcher_urls = [
     path("mailcatcher/<str:key>/", mailcatcher.mail, name="mailcatcher_mail"),
     path("mailcatcher/<str:key>/html/", mailcatcher.html, name="mailcatcher_html"),
     path("mailcatcher/<str:key>/source/", mailcatcher.source, name="mailcatcher_source"),
+]
+
+health_urls = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]
 
 recipient_urls = [
@@ -58,4 +74,5 @@ urlpatterns = [
     *mailing_urls,
     *user_urls,
     *mailcatcher_urls,
+    *health_urls,
 ]

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from mailer import stats
-from mailer.stats import AttemptRow, Progress
+from mailer.stats.attempts import SHOWN_ATTEMPTS, AttemptRow, count_attempts, newest_attempts
+from mailer.stats.progress import Progress, mailing_progress
 
 OVERLAP = 5.0  # seconds; keys are given before they are committed, so that a lower one may appear later
 
@@ -26,11 +26,11 @@ class Reading:
 
 def read_mailing(mailing_id: int, after: int, last: int) -> Reading:
     """Progress, and the newest attempts with a key above `after`; `last` is the newest known. Mailing.DoesNotExist."""
-    progress = stats.mailing_progress(mailing_id)
-    attempts = stats.newest_attempts(mailing_id, after)
+    progress = mailing_progress(mailing_id)
+    attempts = newest_attempts(mailing_id, after)
     newer = sum(attempt.id > last for attempt in attempts)
-    if last and newer == stats.SHOWN_ATTEMPTS:
-        newer = stats.count_attempts(mailing_id, last)
+    if last and newer == SHOWN_ATTEMPTS:
+        newer = count_attempts(mailing_id, last)
     return Reading(progress, attempts, newer)
 
 
@@ -51,7 +51,7 @@ class View:
         changed = bool(new) or reading.progress != self.told
         shown = sum(attempt.id > self.last for attempt in new)
         self.told = reading.progress
-        self.attempts = sorted([*new, *self.attempts], key=lambda attempt: -attempt.id)[: stats.SHOWN_ATTEMPTS]
+        self.attempts = sorted([*new, *self.attempts], key=lambda attempt: -attempt.id)[:SHOWN_ATTEMPTS]
         self._remember(new, now)
         left_out = max(0, reading.newer - shown)
         return _frame("update", reading.progress, new, left_out) if changed else None
@@ -76,7 +76,7 @@ def encode(frame: dict[str, Any]) -> str:
 def _frame(kind: str, progress: Progress, attempts: list[AttemptRow], left_out: int) -> dict[str, Any]:
     return {
         "type": kind,
-        "progress": {**asdict(progress), "percent": progress.percent},
+        "progress": {**asdict(progress), "percent": progress.percent, "closed": progress.closed},
         "attempts": [asdict(attempt) for attempt in attempts],
         "left_out": left_out,
     }

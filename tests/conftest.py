@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import django
 import hypothesis
 import pytest
 from asgiref.sync import async_to_sync
+from django.utils import translation
 
 from asgi_project.env import VARIABLES
 from tests.support.servers import (
@@ -69,7 +70,7 @@ def start_servers(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     os.environ |= {
         "ENV_FILE": os.devnull,
-        "SECRET_KEY": "for-tests-alone",
+        "SECRET_KEY": "for-tests-alone-0123456789-abcdefghijklmnopqrstuvwxyz",
         "DATA_DIR": str(folder / "data"),
         "REDIS_URL": servers[0].url,
         **(database_variables(servers[1].url) if kind == "postgresql" else {}),
@@ -107,6 +108,22 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """A request that a test makes in another language leaves it active: see LocaleMiddleware."""
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_mail_left_behind() -> Iterator[None]:
+    """The site's own mails go out on a thread: none may land in the next test's outbox."""
+    from core import outgoing
+
+    yield
+    assert outgoing.flush()
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
-"""The counters of a mailing's deliveries by state, moved together with the deliveries they count."""
+"""The counters of deliveries by state and of attempts by hour, moved together with the rows they count."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from django.db.models import F
 
-from mailer.models import MailingCount
+from mailer.models import Attempt, AttemptCount, MailingCount
 
 PAGES = 0  # the worker number under which pages and commands count; they hold the mailing's row lock
 
@@ -29,3 +30,17 @@ def moved(moves: Mapping[tuple[str, str], int]) -> Counter[str]:
         changes[before] -= n
         changes[after] += n
     return changes
+
+
+def count_attempts(by_worker: int, attempts: Iterable[Attempt]) -> None:
+    """Add new attempts to the counts of their hours; inside the transaction that inserted them."""
+    counted = Counter((attempt.mailing_id, hour_of(attempt.finished_at), attempt.status) for attempt in attempts)
+    for (mailing_id, hour, status), n in counted.items():
+        row = AttemptCount.objects.filter(mailing=mailing_id, worker=by_worker, hour=hour, status=status)
+        if not row.update(n=F("n") + n):
+            AttemptCount.objects.create(mailing_id=mailing_id, worker=by_worker, hour=hour, status=status, n=n)
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The start of the hour, in UTC, under which an attempt is counted."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

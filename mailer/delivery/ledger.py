@@ -13,7 +13,7 @@ from django.db.models import F
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim
-from mailer.delivery.counts import move_counts, moved
+from mailer.delivery.counts import count_attempts, move_counts, moved
 from mailer.delivery.doubt import in_doubt
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
@@ -64,15 +64,17 @@ class Window:
 
 @transaction.atomic
 def record(worker_id: int, results: Sequence[Result], counted_by: int | None = None) -> Recorded:
-    """Record a worker's results, once: a delivery moves only where it is still that worker's.
+    """Record a worker's results, once: a delivery moves only where it is still that worker's, for this attempt.
 
     `counted_by` is who does it, where that is another than the worker (a sweep).
     """
     windows = _windows_under_share_lock({result.claim.mailing_id for result in results})
     now = db_now()
     held = _held_by(worker_id, [result.claim.delivery_id for result in results])
-    mine = [result for result in results if result.claim.delivery_id in held]
-    Attempt.objects.bulk_create([_attempt(r) for r in mine if r.outcome.is_charged], ignore_conflicts=True)
+    mine = [result for result in results if held.get(result.claim.delivery_id) == result.claim.number]
+    attempts = [_attempt(result) for result in mine if result.outcome.is_charged]
+    Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
+    count_attempts(counted_by or worker_id, attempts)
 
     by_change: dict[Change, list[int]] = defaultdict(list)
     recorded = Recorded()
@@ -144,11 +146,12 @@ def _windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:
         return {pk: Window(status, ends_at) for pk, status, ends_at in cursor.fetchall()}
 
 
-def _held_by(worker_id: int, delivery_ids: list[int]) -> set[int]:
+def _held_by(worker_id: int, delivery_ids: list[int]) -> dict[int, int]:
+    """Of these deliveries the worker's own, each with the number of the attempt that it is claimed for."""
     held = Delivery.objects.select_for_update(of=("self",)).filter(
         pk__in=delivery_ids, worker=worker_id, state=State.SENDING
     )
-    return set(held.order_by("pk").values_list("pk", flat=True))
+    return {pk: attempts + 1 for pk, attempts in held.order_by("pk").values_list("pk", "attempt_count")}
 
 
 def _attempt(result: Result) -> Attempt:

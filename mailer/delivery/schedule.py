@@ -21,8 +21,10 @@ from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.doubt import in_doubt
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
+from mailer.history import window_text
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
 from mailer.reasons import NO_REASON, OWNER_BLOCKED, WINDOW_ENDED, StatusReason
+from mailer.stats.caching import forget_on_commit
 
 Status = Mailing.Status
 State = Delivery.State
@@ -87,18 +89,15 @@ def let_send(mailing: Mailing, actor: User | None, ends_at: datetime | None) -> 
 
     `ends_at` is the new end that it needs after the window; inside the window it stays as it is.
     """
-    window = _window(mailing)
+    before = window_text(mailing.starts_at, mailing.ends_at)
     if mailing.status in TRANSITIONS["complete"].sources:
         _reopen(mailing, db_now(), ends_at)
         mailing.save(update_fields=["ends_at"])
     else:
         mailing = change_status(mailing.pk, "reopen", actor, ends_at=ends_at)
-    if window != _window(mailing):
-        AuditEntry.objects.create(actor=actor, action="window", mailing=mailing, before=window, after=_window(mailing))
-
-
-def _window(mailing: Mailing) -> str:
-    return f"{mailing.starts_at:%Y-%m-%dT%H:%MZ}/{mailing.ends_at:%Y-%m-%dT%H:%MZ}"
+    after = window_text(mailing.starts_at, mailing.ends_at)
+    if before != after:
+        AuditEntry.objects.create(actor=actor, action="window", mailing=mailing, before=before, after=after)
 
 
 def locked(mailing_id: int) -> Mailing:
@@ -119,6 +118,7 @@ def _set_status(mailing: Mailing, status: str, action: str, actor: User | None, 
     mailing.status, mailing.status_reason, mailing.status_words = status, reason.code, reason.words
     mailing.save()
     publish_on_commit(mailing.pk)
+    forget_on_commit(mailing.owner_id)
 
 
 # What a transition does besides changing the word.

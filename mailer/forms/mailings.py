@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.clock import db_now
+from core.forms.editing import EditForm
 from core.models import User
-from mailer.delivery.schedule import TransitionRefused, locked
+from mailer.delivery.schedule import locked
 from mailer.forms.times import WallTimeField, happens_twice
+from mailer.history import window_text
 from mailer.models import AuditEntry, Mailing, Message
 
 EDITABLE = (Mailing.Status.DRAFT, Mailing.Status.SCHEDULED)
@@ -20,7 +22,7 @@ DEFAULT_WINDOW = timedelta(days=7)
 EVERYONE, CHOSEN = "everyone", "chosen"
 
 
-class MailingForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class MailingForm(EditForm):
     """A mailing's message, audience and window. Making it asks the database, so that rendering it does not."""
 
     audience = forms.ChoiceField(
@@ -37,14 +39,14 @@ class MailingForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         model = Mailing
         fields = ["message", "starts_at", "ends_at"]
 
-    def __init__(self, actor: User, data: Any = None, *, instance: Mailing) -> None:
+    def __init__(self, actor: User, data: Any = None, *, instance: Mailing, is_gone: bool = False) -> None:
         self.actor = actor
-        super().__init__(data, instance=instance)
+        super().__init__(data, instance=instance, is_gone=is_gone)
         message: Any = self.fields["message"]
         message.queryset = Message.objects.filter(owner=instance.owner_id).order_by("-updated_at", "-pk")
         message.empty_label = _("Choose a message")
         message.choices = list(message.choices)
-        self.initial["audience"] = EVERYONE if instance.everyone else CHOSEN
+        self.initial["audience"] = self.saved_values(instance)["audience"]
         if instance.pk is None:
             now = db_now().replace(second=0, microsecond=0)
             self.initial |= {"starts_at": now, "ends_at": now + DEFAULT_WINDOW}
@@ -59,34 +61,45 @@ class MailingForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             self.add_error("ends_at", _("The end must come after the start."))
         return cleaned
 
+    def saved_values(self, instance: Mailing) -> dict[str, Any]:
+        return super().saved_values(instance) | {"audience": EVERYONE if instance.everyone else CHOSEN}
+
+    def compare_with(self, current: Mailing) -> None:
+        if current.status in EDITABLE:
+            super().compare_with(current)
+        else:
+            self.offer_as_new(
+                _(
+                    "This mailing has been launched meanwhile: it can't be edited any more. "
+                    "What you chose is still here: save it as a new mailing, or cancel."
+                )
+            )
+
+    def changed_text(self, current: Mailing) -> str:
+        return _(
+            "This mailing was changed after you had opened it. What you chose is still here, but not saved. "
+            "Save it again to replace what is saved now, or cancel to keep that."
+        )
+
+    def gone_text(self) -> str:
+        return _("This mailing has been deleted meanwhile. What you chose is still here: save it as a new mailing.")
+
     def save(self, commit: bool = True) -> Mailing:
-        """Inside a transaction. Raises TransitionRefused where the mailing has been launched meanwhile."""
+        """Inside the transaction in which it was found valid."""
         mailing: Mailing = self.instance
         mailing.everyone = self.cleaned_data["audience"] == EVERYONE
         if mailing.pk is None:
             mailing.save()
             return mailing
         before = locked(mailing.pk)
-        if before.status not in EDITABLE:
-            raise TransitionRefused(_("This mailing has been launched meanwhile: it can't be edited any more."))
         mailing.save(update_fields=["message", "everyone", "starts_at", "ends_at"])
-        self._audit_window(before)
+        audit_window(self.actor, before, mailing)
         return mailing
 
     def times_that_happen_twice(self) -> list[str]:
         """Of the valid form's times, those that the clocks show twice, for a word to the person."""
         times = [self.cleaned_data["starts_at"], self.cleaned_data["ends_at"]]
         return [_shown(moment) for moment in times if happens_twice(moment)]
-
-    def _audit_window(self, before: Mailing) -> None:
-        windows = [
-            f"{mailing.starts_at:%Y-%m-%dT%H:%MZ}/{mailing.ends_at:%Y-%m-%dT%H:%MZ}"
-            for mailing in (before, self.instance)
-        ]
-        if windows[0] != windows[1]:
-            AuditEntry.objects.create(
-                actor=self.actor, action="window", mailing=self.instance, before=windows[0], after=windows[1]
-            )
 
 
 class NewEndForm(forms.Form):
@@ -107,6 +120,13 @@ class ChoiceForm(NewEndForm):
         super().__init__(data, initial={"seen": seen})
         if not needs_end:
             del self.fields["ends_at"]
+
+
+def audit_window(actor: User, before: Mailing, after: Mailing) -> None:
+    """Write down who moved the mailing's window, if it has moved."""
+    was, now = (window_text(mailing.starts_at, mailing.ends_at) for mailing in (before, after))
+    if was != now:
+        AuditEntry.objects.create(actor=actor, action="window", mailing=after, before=was, after=now)
 
 
 def _not_over(ends_at: datetime) -> datetime:

@@ -4,13 +4,16 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from core.forms.editing import EditForm
 from mailer.merge_tags import BARE_EXAMPLE, EXAMPLE, KNOWN_TAGS, TemplateProblem, compile_template
 from mailer.models import Message
 
 
-class MessageForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class MessageForm(EditForm):
     """A message whose merge tags are known to work."""
 
     class Meta:
@@ -26,6 +29,16 @@ class MessageForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
 
     def clean_body(self) -> str:
         return _checked(self.cleaned_data["body"])
+
+    def changed_text(self, current: Message) -> str:
+        return _(
+            "This message was changed at %(time)s, after you had opened it. "
+            "What you typed is still here, but not saved. "
+            "Save it again to replace what is saved now, or cancel to keep that."
+        ) % {"time": date_format(timezone.localtime(current.updated_at), "DATETIME_FORMAT")}
+
+    def gone_text(self) -> str:
+        return _("This message has been deleted meanwhile. What you typed is still here: save it as a new message.")
 
 
 def _checked(source: str) -> str:

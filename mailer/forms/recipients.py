@@ -9,12 +9,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from core.forms.editing import EditForm
 from mailer.addresses import address_key, clean_address
 from mailer.importing import LARGEST_FILE
 from mailer.models import Recipient
 
 
-class RecipientForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class RecipientForm(EditForm):
     """A recipient, once per owner."""
 
     class Meta:
@@ -48,6 +49,15 @@ class RecipientForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic a
                 raise
             self.add_error("email", _taken_by(existing))
             return None
+
+    def changed_text(self, current: Recipient) -> str:
+        return _(
+            "This recipient was changed after you had opened it. What you typed is still here, but not saved. "
+            "Save it again to replace what is saved now, or cancel to keep that."
+        )
+
+    def gone_text(self) -> str:
+        return _("This recipient has been deleted meanwhile. What you typed is still here: save it as a new one.")
 
     def _existing(self, email: str) -> Recipient | None:
         """Another recipient of the same owner with this address."""

@@ -6,7 +6,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailer.models.mailings import Mailing
-from mailer.reasons import StatusReason
 
 
 class AuditEntry(models.Model):
@@ -16,14 +15,16 @@ class AuditEntry(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )
     action = models.CharField(_("action"), max_length=40)
-    mailing = models.ForeignKey(Mailing, models.CASCADE, null=True, related_name="audit_entries")
+    mailing = models.ForeignKey(
+        Mailing, models.CASCADE, null=True, related_name="audit_entries", verbose_name=_("mailing")
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="audit_entries", verbose_name=_("user")
     )
-    before = models.CharField(max_length=300, blank=True)
-    after = models.CharField(max_length=300, blank=True)
-    reason = models.CharField(max_length=40, blank=True, help_text="One of mailer/reasons.py.")
-    words = models.TextField(blank=True, help_text="What the reason quotes.")
+    before = models.CharField(_("before"), max_length=300, blank=True)
+    after = models.CharField(_("after"), max_length=300, blank=True)
+    reason = models.CharField(_("reason"), max_length=40, blank=True)  # one of mailer/reasons.py
+    words = models.TextField(_("quotation"), blank=True)  # what the reason quotes
     created_at = models.DateTimeField(_("when"), default=timezone.now)
 
     class Meta:
@@ -32,7 +33,3 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.before} → {self.after}"
-
-    @property
-    def why(self) -> StatusReason:
-        return StatusReason(self.reason, self.words)

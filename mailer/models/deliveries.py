@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailer.models.mailings import Mailing
 from mailer.models.recipients import Recipient
@@ -13,13 +14,15 @@ from mailer.models.recipients import Recipient
 class Worker(models.Model):
     """A sending process. One small UPDATE every few seconds renews the lease on all that it has claimed."""
 
-    host = models.CharField(max_length=255)
-    boot_id = models.CharField(max_length=64)
-    started_at = models.DateTimeField()
-    last_seen = models.DateTimeField()
-    lease_expires_at = models.DateTimeField(db_index=True)
-    swept_at = models.DateTimeField(null=True, help_text="When another worker took its claims over: it may not go on.")
-    trouble = models.TextField(blank=True, help_text="Why it cannot send at present, in a person's words.")
+    host = models.CharField(_("machine"), max_length=255)
+    boot_id = models.CharField(_("boot"), max_length=64)
+    started_at = models.DateTimeField(_("started"))
+    last_seen = models.DateTimeField(_("last seen"))
+    lease_expires_at = models.DateTimeField(_("lease expires"), db_index=True)
+    swept_at = models.DateTimeField(
+        _("taken over"), null=True, help_text=_("When another worker took its claims over: it may not go on.")
+    )
+    trouble = models.TextField(_("trouble"), blank=True, help_text=_("Why it cannot send at present."))
 
     class Meta:
         verbose_name = _("worker")
@@ -34,32 +37,38 @@ class Delivery(models.Model):
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
-        SENDING = "sending", _("Sending")
+        SENDING = "sending", pgettext_lazy("delivery", "Sending")
         DEFERRED = "deferred", _("Deferred")
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Failed")
         UNCERTAIN = "uncertain", _("Uncertain")
         SKIPPED = "skipped", _("Skipped")
         EXPIRED = "expired", _("Expired")
-        CANCELLED = "cancelled", _("Cancelled")
+        CANCELLED = "cancelled", pgettext_lazy("delivery", "Cancelled")
 
     OPEN = (State.QUEUED, State.SENDING, State.DEFERRED)
     WAITING = (State.QUEUED, State.DEFERRED)
 
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="deliveries", db_index=False)
-    recipient = models.ForeignKey(Recipient, models.SET_NULL, null=True, related_name="deliveries")
+    mailing = models.ForeignKey(
+        Mailing, models.PROTECT, related_name="deliveries", db_index=False, verbose_name=_("mailing")
+    )
+    recipient = models.ForeignKey(
+        Recipient, models.SET_NULL, null=True, related_name="deliveries", verbose_name=_("recipient")
+    )
     email = models.CharField(_("email"), max_length=254)
-    address_key = models.CharField(max_length=320)
+    address_key = models.CharField(_("mailbox"), max_length=320)
     full_name = models.CharField(_("full name"), max_length=200, blank=True)
-    merge_data = models.JSONField(default=dict)
-    message_id = models.CharField(max_length=320)
+    merge_data = models.JSONField(_("merge data"), default=dict)
+    message_id = models.CharField("Message-ID", max_length=320)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
     state_reason = models.CharField(_("reason"), max_length=300, blank=True)
     attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"))
-    worker = models.ForeignKey(Worker, models.PROTECT, null=True, related_name="deliveries", db_index=False)
+    worker = models.ForeignKey(
+        Worker, models.PROTECT, null=True, related_name="deliveries", db_index=False, verbose_name=_("worker")
+    )
     dated_at = models.DateTimeField(
-        null=True, help_text="The mail's Date: set when first claimed, kept by every retry."
+        _("date of the mail"), null=True, help_text=_("Set when first claimed, kept by every retry.")
     )
 
     class Meta:
@@ -88,8 +97,12 @@ class Attempt(models.Model):
         FAILURE = "failure", _("Failure")
         UNCERTAIN = "uncertain", _("Uncertain")
 
-    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="attempts", db_index=False)
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="attempts", db_index=False)
+    delivery = models.ForeignKey(
+        Delivery, models.PROTECT, related_name="attempts", db_index=False, verbose_name=_("delivery")
+    )
+    mailing = models.ForeignKey(
+        Mailing, models.PROTECT, related_name="attempts", db_index=False, verbose_name=_("mailing")
+    )
     number = models.PositiveIntegerField(_("number"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
     reply_code = models.PositiveSmallIntegerField(_("reply code"), null=True)
@@ -97,8 +110,8 @@ class Attempt(models.Model):
     server_response = models.TextField(_("server response"), blank=True)
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), default=timezone.now)
-    evidence = models.CharField(max_length=300, blank=True)
-    resolved_at = models.DateTimeField(null=True)
+    evidence = models.CharField(_("evidence"), max_length=300, blank=True)
+    resolved_at = models.DateTimeField(_("settled"), null=True)
 
     class Meta:
         verbose_name = _("attempt")
@@ -119,12 +132,12 @@ class Decision(models.Model):
         RESEND = "resend", _("Resend (may arrive twice)")
         TREAT_AS_SENT = "treat_as_sent", _("Treat as sent")
 
-    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="decisions")
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="decisions", db_index=False)
-    choice = models.CharField(_("choice"), max_length=20, choices=Choice.choices)
-    attempt_number = models.PositiveIntegerField(
-        _("after attempt"), help_text="The delivery's last attempt then; 0 where there was none."
+    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="decisions", verbose_name=_("delivery"))
+    mailing = models.ForeignKey(
+        Mailing, models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("mailing")
     )
+    choice = models.CharField(_("choice"), max_length=20, choices=Choice.choices)
+    attempt_number = models.PositiveIntegerField(_("after attempt"))  # the delivery's last one then, or 0
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )

@@ -24,19 +24,19 @@ class Mailing(models.Model):
         COMPLETED = "completed", _("Completed")
         CANCELLED = "cancelled", _("Cancelled")
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="mailings")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="mailings", verbose_name=_("owner")
+    )
     message = models.ForeignKey(Message, models.PROTECT, related_name="mailings", verbose_name=_("message"))
     everyone = models.BooleanField(_("everyone"), default=True)
     recipients = models.ManyToManyField(Recipient, blank=True, related_name="mailings", verbose_name=_("recipients"))
     starts_at = models.DateTimeField(_("starts"))
     ends_at = models.DateTimeField(_("ends"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False)
-    status_reason = models.CharField(
-        _("reason"), max_length=40, blank=True, editable=False, help_text="One of mailer/reasons.py."
-    )
-    status_words = models.TextField(blank=True, editable=False, help_text="What the reason quotes: a server's words.")
+    status_reason = models.CharField(_("reason"), max_length=40, blank=True, editable=False)
+    status_words = models.TextField(_("quotation"), blank=True, editable=False)  # what the reason quotes
     launched_at = models.DateTimeField(_("launched"), null=True, editable=False)
-    materialised_at = models.DateTimeField(null=True, editable=False)
+    materialised_at = models.DateTimeField(_("deliveries made"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -76,13 +76,15 @@ class Mailing(models.Model):
 class MailingContent(models.Model):
     """Message, sender and headers as frozen at launch: editing the message never changes a mailing under way."""
 
-    mailing = models.OneToOneField(Mailing, models.PROTECT, related_name="content", primary_key=True)
-    subject = models.CharField(max_length=300)
-    body = models.TextField()
-    from_email = models.CharField(max_length=320)
-    message_id_domain = models.CharField(max_length=255)
-    token = models.CharField(max_length=32, unique=True)
-    frozen_at = models.DateTimeField(default=timezone.now)
+    mailing = models.OneToOneField(
+        Mailing, models.PROTECT, related_name="content", primary_key=True, verbose_name=_("mailing")
+    )
+    subject = models.CharField(_("subject"), max_length=300)
+    body = models.TextField(_("body"))
+    from_email = models.CharField(_("sender"), max_length=320)
+    message_id_domain = models.CharField(_("Message-ID’s domain"), max_length=255)
+    token = models.CharField(_("token"), max_length=32, unique=True)
+    frozen_at = models.DateTimeField(_("frozen"), default=timezone.now)
 
     class Meta:
         verbose_name = _("frozen content")
@@ -99,12 +101,14 @@ class MailingCount(models.Model):
     the sum over workers is the number.
     """
 
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="counts")
-    worker = models.PositiveBigIntegerField(default=0)
-    state = models.CharField(max_length=10)
-    n = models.BigIntegerField(default=0)
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="counts", verbose_name=_("mailing"))
+    worker = models.PositiveBigIntegerField(_("worker"), default=0)
+    state = models.CharField(_("state"), max_length=10)
+    n = models.BigIntegerField(_("how many"), default=0)
 
     class Meta:
+        verbose_name = _("count of deliveries")
+        verbose_name_plural = _("counts of deliveries")
         constraints = [models.UniqueConstraint(fields=["mailing", "worker", "state"], name="mailing_count_once")]
 
     def __str__(self) -> str:
@@ -117,13 +121,15 @@ class AttemptCount(models.Model):
     Each worker changes only its own rows, as with MailingCount.
     """
 
-    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="attempt_counts")
-    worker = models.PositiveBigIntegerField(default=0)
-    hour = models.DateTimeField(db_index=True)
-    status = models.CharField(max_length=10)
-    n = models.BigIntegerField(default=0)
+    mailing = models.ForeignKey(Mailing, models.PROTECT, related_name="attempt_counts", verbose_name=_("mailing"))
+    worker = models.PositiveBigIntegerField(_("worker"), default=0)
+    hour = models.DateTimeField(_("hour"), db_index=True)
+    status = models.CharField(_("status"), max_length=10)
+    n = models.BigIntegerField(_("how many"), default=0)
 
     class Meta:
+        verbose_name = _("count of attempts")
+        verbose_name_plural = _("counts of attempts")
         constraints = [
             models.UniqueConstraint(fields=["mailing", "worker", "hour", "status"], name="attempt_count_once")
         ]

@@ -9,7 +9,9 @@ from django.utils.translation import gettext_lazy as _
 class Message(models.Model):
     """Reusable content: a subject and a body, with merge tags."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="mail_messages")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="mail_messages", verbose_name=_("owner")
+    )
     subject = models.CharField(_("subject"), max_length=300)
     body = models.TextField(_("body"), max_length=200_000)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)

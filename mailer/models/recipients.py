@@ -13,9 +13,11 @@ from mailer.addresses import address_key
 class Recipient(models.Model):
     """A person in an owner's address book."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="recipients")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="recipients", verbose_name=_("owner")
+    )
     email = models.CharField(_("email"), max_length=254)
-    address_key = models.CharField(max_length=320, editable=False)
+    address_key = models.CharField(_("mailbox"), max_length=320, editable=False)
     full_name = models.CharField(_("full name"), max_length=200, blank=True)
     comment = models.TextField(_("comment"), blank=True, max_length=2000)
     created_at = models.DateTimeField(_("added"), default=timezone.now, editable=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpResponse
@@ -64,9 +65,10 @@ async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Re
     if n is None:
         messages.error(request, _("This mailing has been launched meanwhile: its audience is fixed."))
     elif act.startswith("add"):
-        messages.success(request, ngettext("%(n)d recipient added.", "%(n)d recipients added.", n) % {"n": n})
+        messages.success(request, ngettext("%(n)s recipient added.", "%(n)s recipients added.", n) % {"n": intcomma(n)})
     else:
-        messages.success(request, ngettext("%(n)d recipient taken out.", "%(n)d recipients taken out.", n) % {"n": n})
+        taken_out = ngettext("%(n)s recipient taken out.", "%(n)s recipients taken out.", n) % {"n": intcomma(n)}
+        messages.success(request, taken_out)
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_cache_control
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
 from core.loopback import is_loopback
@@ -73,6 +74,7 @@ async def mail(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @for_this_machine
+@xframe_options_sameorigin  # the page of a mail shows it in a sandboxed frame
 @require_safe
 async def html(request: HttpRequest, key: str) -> HttpResponse:
     """The mail's HTML part as it is, fenced in."""

@@ -16,16 +16,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.clock import db_now
+from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
-from mailer import stats
 from mailer.audience import audience
 from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
+from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
+from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.not_sent import not_sent
+from mailer.own_words import ENGINE
 from mailer.search import matching
+from mailer.stats.attempts import newest_attempts
+from mailer.stats.progress import Progress, delivery_counts, mailing_progress
 
 SHOWN_AUDIT_ENTRIES = 30
 STOPPING = ("pause", "cancel")  # what managers may do to anybody's
@@ -39,7 +44,7 @@ async def mailing_list(request: SignedInRequest) -> HttpResponse:
         mailings = mailings.filter(status=status)
     found = matching(mailings, search, "message__subject")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
-    counts = await sync_to_async(stats.delivery_counts)([mailing.pk for mailing in page.rows])
+    counts = await sync_to_async(delivery_counts)([mailing.pk for mailing in page.rows])
     rows = [(mailing, segments(counts[mailing.pk])) for mailing in page.rows]
     context = {
         "page": page,
@@ -52,7 +57,10 @@ async def mailing_list(request: SignedInRequest) -> HttpResponse:
     return render(request, "mailer/mailings/list.html", context)
 
 
-def segments(counts: dict[str, int]) -> list[tuple[str, str, int]]:
+Segments = list[tuple[str, str, int]]
+
+
+def segments(counts: dict[str, int]) -> Segments:
     """Of each state that a bar shows: its name, its label and how many there are."""
     return [(state, str(Delivery.State(state).label), counts[state]) for state in _IN_A_BAR]
 
@@ -72,37 +80,34 @@ async def create_mailing(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def edit_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
-    mailing = await owned(request, Mailing.objects.select_related("owner"), pk)
-    if mailing.status not in EDITABLE:
+    mailing = await owned_unless_gone(request, Mailing.objects.select_related("owner"), pk)
+    if mailing is not None and mailing.status not in EDITABLE and request.method != "POST":
         messages.error(request, _("This mailing has been launched: it can't be edited any more."))
         return redirect("mailing_detail", pk)
-    return await _edit(request, mailing)
+    return await _edit(request, mailing or Mailing(owner=request.user), is_gone=mailing is None)
 
 
-async def _edit(request: SignedInRequest, mailing: Mailing) -> HttpResponse:
+async def _edit(request: SignedInRequest, mailing: Mailing, *, is_gone: bool = False) -> HttpResponse:
     is_new = mailing.pk is None
 
     def handle() -> tuple[MailingForm, bool]:
-        form = MailingForm(request.user, request.POST if request.method == "POST" else None, instance=mailing)
+        data = request.POST if request.method == "POST" else None
+        form = MailingForm(request.user, data, instance=mailing, is_gone=is_gone)
         with transaction.atomic():
             is_saved = form.is_bound and form.is_valid() and bool(form.save())
         return form, is_saved
 
-    try:
-        form, is_saved = await sync_to_async(handle)()
-    except TransitionRefused as refused:
-        messages.error(request, str(refused))
-        return redirect("mailing_detail", mailing.pk)
+    form, is_saved = await sync_to_async(handle)()
     if not is_saved:
         has_messages = await Message.objects.filter(owner=mailing.owner_id).aexists()
         context = {
             "form": form,
             "mailing": mailing,
-            "is_new": is_new,
+            "is_new": is_new or form.is_offered_as_new,
             "has_messages": has_messages,
             "zone": timezone.get_current_timezone_name(),
         }
-        return render(request, "mailer/mailings/form.html", context)
+        return render(request, "mailer/mailings/form.html", context, status=409 if form.has_conflict else 200)
     for moment in form.times_that_happen_twice():
         messages.warning(
             request, _("The clocks show %(time)s twice that night: the first is meant.") % {"time": moment}
@@ -169,7 +174,7 @@ async def mailing_detail(request: SignedInRequest, pk: int) -> HttpResponse:
 
 def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, Any]:
     """What the page shows, read in one go."""
-    progress = stats.mailing_progress(mailing.pk)
+    progress = mailing_progress(mailing.pk)
     ended = mailing.ends_at <= db_now()
     actions = [action for action in available_actions(mailing) if _may(user, action, mailing)]
     audit = AuditEntry.objects.filter(mailing=mailing).select_related("actor").order_by("-pk")
@@ -179,18 +184,20 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "subject": mailing.content.subject if mailing.is_launched else mailing.message.subject,
         "progress": progress,
         "segments": segments(progress.counts),
-        "attempts": stats.newest_attempts(mailing.pk),
+        "attempts": newest_attempts(mailing.pk),
         "audience_size": None if mailing.is_launched else audience(mailing).count(),
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
         "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
         "zone": timezone.get_current_timezone_name(),
-        "audit": list(audit[:SHOWN_AUDIT_ENTRIES]),
+        "history": [happening(entry) for entry in audit[:SHOWN_AUDIT_ENTRIES]],
         "labels": dict(Attempt.Status.choices),
+        "durations": duration_formats(),
+        "phrases": ENGINE.for_scripts(),
     }
 
 
-def _not_sent(user: User, mailing: Mailing, progress: stats.Progress, ended: bool) -> dict[str, Any]:
+def _not_sent(user: User, mailing: Mailing, progress: Progress, ended: bool) -> dict[str, Any]:
     """What the page says of what was not sent, or is not known, with what its owner may choose."""
     found = not_sent(mailing.pk, progress.counts)
     return {
@@ -216,7 +223,7 @@ async def change_mailing_status(request: SignedInRequest, pk: int, action: str) 
     if action not in PERSONS_ACTIONS or not _may(request.user, action, mailing):
         raise Http404
     if request.method != "POST":
-        context = {"mailing": mailing, "action": action, "progress": await sync_to_async(stats.mailing_progress)(pk)}
+        context = {"mailing": mailing, "action": action, "progress": await sync_to_async(mailing_progress)(pk)}
         return render(request, "mailer/mailings/confirm.html", context)
     form = NewEndForm(request.POST) if "ends_at" in request.POST else None
     if form is not None and not await sync_to_async(form.is_valid)():

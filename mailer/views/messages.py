@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.async_forms import save_valid
+from core.forms.editing import owned_unless_gone
 from core.paging import page_by_key
 from mailer.forms.messages import MessageForm
 from mailer.merge_tags import EXAMPLE, KNOWN_TAGS, TemplateProblem, compile_template
@@ -35,17 +36,18 @@ async def create_message(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def edit_message(request: SignedInRequest, pk: int) -> HttpResponse:
-    return await _edit(request, await owned(request, Message.objects.all(), pk))
+    message = await owned_unless_gone(request, Message.objects.all(), pk)
+    return await _edit(request, message or Message(owner=request.user), is_gone=message is None)
 
 
-async def _edit(request: SignedInRequest, message: Message) -> HttpResponse:
+async def _edit(request: SignedInRequest, message: Message, *, is_gone: bool = False) -> HttpResponse:
     is_new = message.pk is None
-    form = MessageForm(request.POST or None, instance=message)
+    form = MessageForm(request.POST or None, instance=message, is_gone=is_gone)
     if request.method == "POST" and (saved := await save_valid(form)):
         messages.success(request, _("Saved."))
         return redirect("message_detail", saved.pk)
-    context = {"form": form, "message": message, "is_new": is_new, "tags": KNOWN_TAGS}
-    return render(request, "mailer/messages/form.html", context)
+    context = {"form": form, "message": message, "is_new": is_new or form.is_offered_as_new, "tags": KNOWN_TAGS}
+    return render(request, "mailer/messages/form.html", context, status=409 if form.has_conflict else 200)
 
 
 @require_safe

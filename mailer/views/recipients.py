@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.async_forms import save_valid
+from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
 from mailer.delivery.schedule import finish_materialising
@@ -41,26 +42,30 @@ async def create_recipient(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def edit_recipient(request: SignedInRequest, pk: int) -> HttpResponse:
-    return await _edit(request, await owned(request, Recipient.objects.all(), pk))
+    recipient = await owned_unless_gone(request, Recipient.objects.all(), pk)
+    return await _edit(request, recipient or Recipient(owner=request.user), is_gone=recipient is None)
 
 
-async def _edit(request: SignedInRequest, recipient: Recipient) -> HttpResponse:
+async def _edit(request: SignedInRequest, recipient: Recipient, *, is_gone: bool = False) -> HttpResponse:
     is_new = recipient.pk is None
-    form = RecipientForm(request.POST or None, instance=recipient)
+    form = RecipientForm(request.POST or None, instance=recipient, is_gone=is_gone)
     if request.method == "POST" and (saved := await save_valid(form)):
         messages.success(request, _("Saved."))
         return redirect("recipient_detail", saved.pk)
-    return render(request, "mailer/recipients/form.html", {"form": form, "recipient": recipient, "is_new": is_new})
+    context = {"form": form, "recipient": recipient, "is_new": is_new or form.is_offered_as_new}
+    return render(request, "mailer/recipients/form.html", context, status=409 if form.has_conflict else 200)
 
 
 @require_safe
 async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
     recipient = await seen(request, Recipient.objects.select_related("owner"), pk)
-    last_words = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number").values("server_response")[:1]
+    last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
     deliveries = (
         Delivery.objects.filter(recipient=recipient)
         .select_related("mailing__content")
-        .annotate(last_words=Subquery(last_words))
+        .annotate(
+            last_code=Subquery(last.values("reply_code")[:1]), last_words=Subquery(last.values("server_response")[:1])
+        )
         .order_by("-pk")[:SHOWN_DELIVERIES]
     )
     context = {

@@ -17,6 +17,7 @@ from core.access import SignedInRequest
 from core.models import User
 from core.paging import page_by_key
 from core.people import ACTS, ActRefused, change_user, is_manager, is_trusted, possible_acts
+from mailer.history import happening
 from mailer.models import AuditEntry, Mailing
 from mailer.search import matching
 
@@ -89,7 +90,7 @@ def _detail(viewer: User, shown: User) -> dict[str, Any]:
     return {
         "shown": shown,
         "acts": [act for act in possible_acts(shown) if viewer.has_perm(PERMISSIONS[act])],
-        "audit": list(audit[:SHOWN]),
+        "history": [happening(entry) for entry in audit[:SHOWN]],
         "mailings": list(mailings[:SHOWN]) if viewer.has_perm("mailer.view_mailing") else [],
         "cap": settings.NEW_ACCOUNT_DAILY_CAP,
         "requires_approval": settings.SENDING_REQUIRES_APPROVAL,

@@ -2,81 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.support.processes import manage, running_site
-from tests.support.servers import find_chromium, free_port
-
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def variables(data_dir: Path) -> dict[str, str]:
-    """An embedded start of its own."""
-    return {
-        "ENV_FILE": os.devnull,
-        "EMBEDDED": "True",
-        "DATA_DIR": str(data_dir),
-        "MAILCATCHER_PORT": str(free_port()),
-    }
-
-
-@pytest.fixture(scope="module")
-def site(variables: dict[str, str]) -> Iterator[str]:
-    for command in ("migrate", "demo"):
-        done = manage(settings.BASE_DIR, command, **variables)
-        assert done.returncode == 0, done.stderr
-    with running_site(settings.BASE_DIR, "--noreload", port=free_port(), **variables) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGS)
+from tests.browser.conftest import sign_in
+from tests.support.processes import running_site
+from tests.support.servers import free_port
 
 
 @pytest.fixture
-def page(browser: Browser, site: str) -> Iterator[Page]:
-    """A page signed in as the demo's owner; what the console complains of fails the test."""
-    with closing(browser.new_context(base_url=site)) as context:
-        page = context.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        sign_in(page, site)
-        yield page
-        assert complaints == []
-
-
-def sign_in(page: Page, address: str) -> None:
-    page.goto(f"{address}/")
-    page.fill("input[name=login]", "demo@example.com")
-    page.fill("input[name=password]", "demo")
-    page.click("main button")
-    page.wait_for_url(f"{address}/")
+def page(open_page: Callable[..., Page]) -> Page:
+    """A page signed in as the demo's owner."""
+    page = open_page()
+    sign_in(page)
+    return page
 
 
 def count(page: Page, state: str) -> int:
@@ -135,11 +80,11 @@ def test_it_says_reconnecting_and_is_right_again_after_a_restart(
 ) -> None:
     port = free_port()
     own = variables | {"MAILCATCHER_PORT": str(free_port())}
-    with closing(browser.new_context()) as context:
+    with closing(browser.new_context(base_url=f"http://127.0.0.1:{port}")) as context:
         page = context.new_page()
-        with running_site(settings.BASE_DIR, "--noreload", port=port, **own) as address:
-            sign_in(page, address)
-            page.goto(f"{address}/mailings/3/")
+        with running_site(settings.BASE_DIR, "--noreload", port=port, **own):
+            sign_in(page)
+            page.goto("/mailings/3/")
             expect(page.locator("#reconnecting")).to_be_hidden()
         expect(page.locator("#reconnecting")).to_be_visible()
         with closing(sqlite3.connect(data_dir / "mailing.sqlite3")) as database:

@@ -2,16 +2,26 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from asgi_project.env import SECRETS, VARIABLES, Settings, embedded_secret_key, made_folder, refuse_stray_lines
+from asgi_project.env import (
+    MAKE_A_KEY,
+    SECRETS,
+    VARIABLES,
+    Settings,
+    embedded_secret_key,
+    made_folder,
+    refuse_stray_lines,
+)
 from tests.support.processes import manage, run_python
 
 EXAMPLE = settings.BASE_DIR / ".env.example"
+KEY = "a-key-of-these-tests-0123456789-abcdefghijklmnopqrstuvwxyz"
 
 
 def test_it_lists_every_variable_with_its_default_in_the_example() -> None:
@@ -32,12 +42,12 @@ def test_it_lists_every_variable_in_the_readme() -> None:
 
 def test_it_reads_the_example_as_the_defaults(tmp_path: Path) -> None:
     copy = tmp_path / "env"
-    copy.write_text(EXAMPLE.read_text().replace("SECRET_KEY=", "SECRET_KEY=s3cret"))
+    copy.write_text(EXAMPLE.read_text().replace("SECRET_KEY=", f"SECRET_KEY={KEY}"))
     wanted = ["DEFAULT_FROM_EMAIL", "DB_PORT", "EMAIL_USE_TLS", "SECRET_KEY", "DATA_DIR"]
     script = f"from asgi_project.env import load; s = load(); print([s[name] for name in {wanted}])"
     assert (
         run_python(settings.BASE_DIR, "-c", script, ENV_FILE=str(copy)).stdout.strip()
-        == "['Mailing Service <noreply@localhost>', 5432, True, 's3cret', 'data']"
+        == f"['Mailing Service <noreply@localhost>', 5432, True, '{KEY}', 'data']"
     )
 
 
@@ -78,6 +88,32 @@ def test_it_never_shows_a_secret() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "hunter2",
+        secrets.token_urlsafe(30),
+        "changeme",
+        "secret" * 10,
+        "0123456789" * 5,
+        "0123456789abc" * 4,
+        "django-insecure-" + secrets.token_urlsafe(50),
+        "Change-Me-" + secrets.token_urlsafe(50),
+        "your-secret-key-goes-here-0123456789-abcdefghijklmnop",
+        "...",
+    ],
+)
+def test_it_refuses_a_key_that_can_be_guessed_without_showing_it(key: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY takes .*50 random") as caught:
+        Settings({"SECRET_KEY": key})["SECRET_KEY"]
+    assert repr(key) not in str(caught.value)
+
+
+def test_it_takes_the_key_that_it_tells_how_to_make() -> None:
+    made = run_python(settings.BASE_DIR, "-c", MAKE_A_KEY.split("'")[1]).stdout
+    assert Settings({"SECRET_KEY": made})["SECRET_KEY"] == made.strip()
+
+
 def test_it_has_other_defaults_under_the_embedded_start() -> None:
     embedded = Settings({"EMBEDDED": "True"})
     assert (embedded["DEBUG"], embedded["EMAIL_HOST"], embedded["EMAIL_USE_TLS"]) == (True, "127.0.0.1", False)
@@ -102,9 +138,9 @@ def test_it_refuses_a_file_that_is_not_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"SECRET_KEY": "x", "DB_PORT": "postgres"}, "DB_PORT takes a port number"),
+        ({"SECRET_KEY": KEY, "DB_PORT": "postgres"}, "DB_PORT takes a port number"),
         ({}, "SECRET_KEY is empty"),
-        ({"SECRET_KEY": "x", "EMAIL_USE_TLS": "1", "EMAIL_USE_SSL": "1"}, "choose one"),
+        ({"SECRET_KEY": KEY, "EMAIL_USE_TLS": "1", "EMAIL_USE_SSL": "1"}, "choose one"),
     ],
 )
 def test_it_stops_the_start_with_one_clear_line(tmp_path: Path, variables: dict[str, str], message: str) -> None:
@@ -116,7 +152,7 @@ def test_it_stops_the_start_with_one_clear_line(tmp_path: Path, variables: dict[
 
 def test_it_says_when_the_database_does_not_answer(tmp_path: Path) -> None:
     (tmp_path / "mailing.sqlite3").mkdir()
-    done = manage(settings.BASE_DIR, "migrate", ENV_FILE=os.devnull, SECRET_KEY="x", DATA_DIR=str(tmp_path))
+    done = manage(settings.BASE_DIR, "migrate", ENV_FILE=os.devnull, SECRET_KEY=KEY, DATA_DIR=str(tmp_path))
     assert done.returncode == 1
     assert "The database does not answer" in done.stderr
     assert "Traceback" not in done.stderr
@@ -132,5 +168,5 @@ def test_it_makes_the_data_folder_or_says_why_not(tmp_path: Path) -> None:
 def test_it_makes_the_embedded_secret_key_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     made = embedded_secret_key(tmp_path)
     assert len(made) > 50
-    assert embedded_secret_key(tmp_path) == made
+    assert embedded_secret_key(tmp_path) == made == Settings({"SECRET_KEY": made})["SECRET_KEY"]
     assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600

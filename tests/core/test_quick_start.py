@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) -> 
     for name in listed.stdout.rstrip("\0").split("\0"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(settings.BASE_DIR / name, folder / name)
-    fill_in(folder, {"SECRET_KEY": "a-secret-of-the-quick-start", **database})
+    fill_in(folder, {"SECRET_KEY": secrets.token_urlsafe(50), **database})
     assert manage(folder, "migrate").returncode == 0
     created = manage(
         folder, "createsuperuser", "--noinput", "--email=root@example.com", DJANGO_SUPERUSER_PASSWORD="s3same-open"
@@ -63,7 +64,7 @@ def fill_in(folder: Path, values: dict[str, str]) -> None:
 
 def test_it_serves_pages_and_their_style(site: Path) -> None:
     with running_site(site) as address:
-        status, page = get(f"{address}/")
+        status, page = get(f"{address}/account/login/")
         assert status == 200
         assert 'type="password"' in page
         styles = re.findall(r'href="(/static/[^"]+\.css)"', page)

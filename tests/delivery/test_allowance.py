@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from core.clock import db_now, shifted
@@ -135,3 +136,15 @@ def test_racing_workers_do_not_exceed_it(newcomer: User) -> None:
     for thread in threads:
         thread.join(20)
     assert len(claims) == 5
+
+
+def test_its_page_and_home_say_why_it_waits(newcomer: User, client: Client, settings: Any) -> None:
+    mailing = launched(newcomer, 8)
+    a_worker()
+    AttemptCount.objects.create(mailing=mailing, hour=db_now(), status="success", n=5)
+    client.force_login(newcomer)
+    for address in (f"/mailings/{mailing.pk}/", "/"):
+        assert "The day’s cap is reached" in client.get(address).content.decode()
+    settings.SENDING_REQUIRES_APPROVAL = True
+    for address in (f"/mailings/{mailing.pk}/", "/"):
+        assert "Waiting for approval" in client.get(address).content.decode()

@@ -11,6 +11,7 @@ from core.models import User
 from mailer.delivery.choices import MOVES, last_decision, possible_choices
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Decision, Delivery, Mailing
 from tests.support.choices import choose
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
@@ -73,7 +74,7 @@ def test_who_chose_what_when_is_kept_for_the_mailing_and_for_each_delivery(maili
     before = db_now()
     choose(mailing, "resend", owner)
     entries = AuditEntry.objects.order_by("-pk")[:2]
-    assert [(e.actor, e.action, e.before, e.after, str(e.why)) for e in entries] == [
+    assert [(e.actor, e.action, e.before, e.after, happening(e).why) for e in entries] == [
         (owner, "resend", "uncertain", "queued", "Deliveries: 2."),
         (owner, "reopen", "completed", "sending", ""),
     ]
@@ -87,7 +88,7 @@ def test_who_chose_what_when_is_kept_for_the_mailing_and_for_each_delivery(maili
 
 def test_a_choice_for_one_delivery_names_it(mailing: Mailing, owner: User) -> None:
     assert choose(mailing, "treat_as_sent", owner, email="r4@example.com") == 1
-    assert str(AuditEntry.objects.latest("pk").why) == "The delivery to r4@example.com."
+    assert happening(AuditEntry.objects.latest("pk")).why == "The delivery to r4@example.com."
     assert states(mailing)["r4@example.com"] == "sent"
     assert states(mailing)["r5@example.com"] == "uncertain"
 
@@ -195,7 +196,7 @@ def test_many_move_chunk_by_chunk_with_nobody_forgotten(owner: User, monkeypatch
     assert choose(mailing, "retry_failed", owner) == 21
     assert counted(mailing) == {"queued": 21} == really_counted(mailing)
     assert Decision.objects.count() == 21
-    assert str(AuditEntry.objects.get(action="retry_failed").why) == "Deliveries: 21."
+    assert happening(AuditEntry.objects.get(action="retry_failed")).why == "Deliveries: 21."
 
 
 def test_a_cancel_between_two_chunks_leaves_nothing_open(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:

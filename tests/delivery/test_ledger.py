@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,16 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
-from mailer.models import Attempt, Delivery, Mailing
-from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
+from mailer.models import Attempt, AttemptCount, Delivery, Mailing
+from tests.support.mailings import (
+    counted,
+    counted_attempts,
+    make_crowd,
+    make_mailing,
+    really_counted,
+    really_counted_attempts,
+    states,
+)
 from tests.support.results import (
     ACCEPTED,
     DEFERRED,
@@ -113,6 +122,30 @@ def test_recording_twice_counts_once(mailing: Mailing) -> None:
     assert not record(worker, results).states
     assert counted(mailing) == {"sent": 6} == really_counted(mailing)
     assert Attempt.objects.count() == 6
+    assert list(counted_attempts().values()) == [6]
+
+
+def test_it_counts_attempts_by_the_hour_in_which_they_ended(mailing: Mailing) -> None:
+    worker = a_worker()
+    outcomes = [ACCEPTED, ACCEPTED, REJECTED, DEFERRED, UNCERTAIN, LOST]
+    results = [result(*pair) for pair in zip(claimed(worker), outcomes, strict=True)]
+    earlier = replace(results[0], finished_at=results[0].finished_at - timedelta(hours=3))
+    record(worker, [earlier, *results[1:4]])
+    record(worker, results[4:])
+    assert counted_attempts() == really_counted_attempts()
+    by_status = AttemptCount.objects.filter(worker=worker).order_by("hour", "status").values_list("status", "n")
+    assert list(by_status) == [("success", 1), ("failure", 2), ("success", 1), ("uncertain", 1)]
+
+
+def test_a_late_result_of_an_earlier_attempt_changes_nothing(mailing: Mailing) -> None:
+    worker = a_worker()
+    first = [result(claim, DEFERRED) for claim in claimed(worker)]
+    record(worker, first)
+    with shifted(timedelta(minutes=8)):
+        assert len(claimed(worker)) == 6
+    assert not record(worker, first).states
+    assert set(states(mailing).values()) == {"sending"}
+    assert counted_attempts() == really_counted_attempts()
 
 
 def test_it_does_not_touch_what_another_worker_holds(mailing: Mailing) -> None:

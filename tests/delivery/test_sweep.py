@@ -15,7 +15,15 @@ from mailer.delivery.journal import Journal, boot_id
 from mailer.delivery.schedule import change_status
 from mailer.delivery.sweep import sweep_dead_workers
 from mailer.models import Attempt, Delivery, Mailing
-from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
+from tests.support.mailings import (
+    counted,
+    counted_attempts,
+    make_crowd,
+    make_mailing,
+    really_counted,
+    really_counted_attempts,
+    states,
+)
 from tests.support.results import ACCEPTED, REJECTED, claimed
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +62,7 @@ def test_it_settles_by_the_journal_what_a_killed_worker_held(mailing: Mailing, t
     sweep_dead_workers(register_worker(HOST, boot_id()), tmp_path, HOST)
     assert list(states(mailing).values()) == ["sent", "failed", "uncertain", "queued"]
     assert counted(mailing) == really_counted(mailing)
+    assert counted_attempts() == really_counted_attempts()
     assert list(Attempt.objects.order_by("delivery_id").values_list("server_response", flat=True)) == [
         ACCEPTED.server_response,
         REJECTED.server_response,

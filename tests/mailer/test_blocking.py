@@ -81,7 +81,7 @@ def test_a_scheduled_one_does_not_start_and_its_ledger_says_whom_it_missed(owner
 
 
 def test_a_session_ends_with_the_block_and_does_not_come_back(client: Client, owner: User, manager: User) -> None:
-    client.force_login(owner, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(owner)
     assert client.get("/mailings/").status_code == 200
     change_user(owner.pk, "block", manager)
     assert client.get("/mailings/").status_code == 302

@@ -113,11 +113,11 @@ async def test_no_mail_breaks_it_or_gets_out(inbox: Store, async_client: AsyncCl
     (mail,) = inbox.newest()
     for page in ("", f"{mail.key}/"):
         response = await async_client.get(f"/mailcatcher/{page}")
-        assert response.status_code == 200
+        assert (response.status_code, response["X-Frame-Options"]) == (200, "DENY")
         assert b"<script>alert" not in response.content
-    for page in ("html", "source"):
+    for page, framed in (("html", "SAMEORIGIN"), ("source", "DENY")):
         response = await async_client.get(f"/mailcatcher/{mail.key}/{page}/")
-        assert response.status_code == 200
+        assert (response.status_code, response["X-Frame-Options"]) == (200, framed)
         assert response["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
 
 

@@ -70,7 +70,7 @@ def test_it_knows_a_tag_by_its_whole_name(source: str, unknown: list[str]) -> No
 @pytest.mark.parametrize(
     ("applied", "complaint"),
     [
-        ("'a' | shout", "unknown filter 'shout'"),
+        ("'a' | shout", "unknown filter “shout”"),
         ("'a' | replace", "replace: missing a required argument"),
         ("'a' | upcase: 1", "upcase: too many positional arguments"),
         ("'a' | default: 'b', allow_true: true", "default: got an unexpected keyword argument"),

@@ -113,7 +113,7 @@ async def test_a_stranger_finds_nothing(stranger: User, message: Message, signed
 
 
 @pytest.mark.parametrize(
-    "page", ["/messages/", "/messages/new/", "/messages/1/", "/recipients/", "/recipients/import/", "/"]
+    "page", ["/messages/", "/messages/new/", "/messages/1/", "/recipients/", "/recipients/import/", "/mailings/"]
 )
 async def test_a_visitor_is_asked_to_sign_in(async_client: AsyncClient, page: str) -> None:
     response = await async_client.get(page)

@@ -3,10 +3,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mailer.models import Delivery
-from mailer.stats import AttemptRow, Progress
+from mailer.stats.attempts import AttemptRow
+from mailer.stats.progress import Progress
 from realtime.frames import OVERLAP, Reading, View
 
-PROGRESS = Progress("sending", dict.fromkeys(Delivery.State.values, 1), 9, 0.0, None, None)
+PROGRESS = Progress(dict.fromkeys(Delivery.State.values, 1), 9, "sending", 0.0, None, None)
 
 
 def attempt(key: int) -> AttemptRow:

@@ -121,8 +121,8 @@ async def test_it_shows_a_pause_and_gives_a_snapshot_when_asked(address: str, ma
 async def test_it_is_for_those_who_may_see_the_mailing(
     address: str, mailing: Mailing, owner: User, stranger: User, manager: User, superuser: User
 ) -> None:
-    for user in (manager, superuser):
-        async with watching(address, mailing.pk, user) as socket:
+    for watcher in (manager, superuser):
+        async with watching(address, mailing.pk, watcher) as socket:
             assert (await frame(socket))["type"] == "snapshot"
     refusals = [(mailing.pk, stranger, ""), (mailing.pk, None, ""), (mailing.pk + 99, owner, "")]
     refusals.append((mailing.pk, owner, "http://elsewhere.example"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncHour
 
 from core.clock import db_now
 from core.models import User
-from mailer.models import Delivery, Mailing, MailingCount, Message, Recipient
+from mailer.models import Attempt, AttemptCount, Delivery, Mailing, MailingCount, Message, Recipient
 
 
 def make_recipients(owner: User, *addresses: str) -> list[Recipient]:
@@ -61,3 +64,19 @@ def really_counted(mailing: Mailing) -> dict[str, int]:
     for state in Delivery.objects.filter(mailing=mailing).values_list("state", flat=True):
         totals[state] = totals.get(state, 0) + 1
     return totals
+
+
+Hours = dict[tuple[int, datetime, str], int]  # attempts by mailing, hour and status
+
+
+def counted_attempts() -> Hours:
+    """The counters of attempts, summed over workers."""
+    rows = AttemptCount.objects.values_list("mailing", "hour", "status").annotate(Sum("n"))
+    return {(mailing, hour, status): n for mailing, hour, status, n in rows}
+
+
+def really_counted_attempts() -> Hours:
+    """What they should say."""
+    hours = Attempt.objects.annotate(hour=TruncHour("finished_at", tzinfo=UTC)).order_by()
+    rows = hours.values_list("mailing", "hour", "status").annotate(Count("pk"))
+    return {(mailing, hour, status): n for mailing, hour, status, n in rows}

@@ -54,11 +54,25 @@ def suite_variables() -> dict[str, str]:
 def running_site(site: Path, *words: str, port: int | None = None, **variables: str) -> Iterator[str]:
     """`manage.py runserver` of the site in this folder: its address, once it answers."""
     port = port or free_port()
-    command = [sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}", *words]
+    with _answering(port, site, "manage.py", "runserver", f"127.0.0.1:{port}", *words, **variables) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def running_without_database(**variables: str) -> Iterator[str]:
+    """The working tree's pages under Uvicorn alone, which asks no database at its start: their address."""
+    port = free_port()
+    command = ("-m", "uvicorn", "asgi_project.asgi:application", f"--port={port}")
+    with _answering(port, settings.BASE_DIR, *command, **variables) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _answering(port: int, site: Path, *words: str, **variables: str) -> Iterator[str]:
     environment = {**bare_environment(), **variables}
-    with subprocess.Popen(command, cwd=site, env=environment, start_new_session=True) as server:
+    with subprocess.Popen([sys.executable, *words], cwd=site, env=environment, start_new_session=True) as server:
         try:
-            wait_for(f"http://127.0.0.1:{port}/", server)
+            wait_for(f"http://127.0.0.1:{port}/healthz", server)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()

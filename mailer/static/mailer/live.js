@@ -1,30 +1,20 @@
 // The mailing's page, kept true by a websocket. What the server sends is text, and goes in as text.
+import { moveBar, watch } from "./watch.js";
+
 const page = document.querySelector("[data-live]");
 const language = document.documentElement.lang;
-const labels = JSON.parse(document.querySelector("#attempt-labels").textContent);
+const fromServer = (id) => JSON.parse(document.getElementById(id).textContent);
+const labels = fromServer("attempt-labels");
+const durations = fromServer("duration-formats");
+const phrases = fromServer("phrases").map(([pattern, sentence]) => [new RegExp(`^(?:${pattern})$`, "s"), sentence]);
 const mostRows = 100;
-const noLongerAllowed = 4403;
 let leftOut = 0; // since the last snapshot
 let shownStatus = document.querySelector("[data-status]").dataset.status;
 let shownReason = null;
-let failures = 0;
 let notSentTimer = null;
 
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: page.dataset.zone });
 const set = (id, text) => { const found = document.getElementById(id); if (found) found.textContent = text; };
-
-function connect() {
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const socket = new WebSocket(`${scheme}//${location.host}${page.dataset.live}`);
-  socket.addEventListener("open", () => { failures = 0; document.querySelector("#reconnecting").hidden = true; });
-  socket.addEventListener("message", (event) => show(JSON.parse(event.data)));
-  socket.addEventListener("close", (event) => {
-    if (event.code === noLongerAllowed) return location.reload(); // signed out, blocked, or the mailing is gone
-    document.querySelector("#reconnecting").hidden = false;
-    failures += 1;
-    setTimeout(connect, Math.min(10000, 300 * 2 ** failures) * (0.75 + Math.random() / 2));
-  });
-}
 
 function show(frame) {
   const { progress } = frame;
@@ -53,13 +43,12 @@ function refreshNotSent({ failed, uncertain, expired }) {
 }
 
 function showProgress(progress) {
+  moveBar(page, progress.counts);
   for (const [state, n] of Object.entries(progress.counts)) {
     const count = document.querySelector(`[data-count="${state}"]`);
-    const segment = document.querySelector(`[data-segment="${state}"]`);
     if (!count) continue;
     count.hidden = n === 0;
     count.firstElementChild.textContent = n.toLocaleString(language);
-    segment.style.flexGrow = n;
   }
   set("percent", progress.percent);
   set("total", progress.total.toLocaleString(language));
@@ -69,9 +58,9 @@ function showProgress(progress) {
 }
 
 function duration(seconds) {
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  const format = seconds < 60 ? durations.seconds : seconds < 3600 ? durations.minutes : durations.hours;
+  const parts = { h: Math.floor(seconds / 3600), min: Math.floor((seconds % 3600) / 60), s: seconds % 60 };
+  return format.replace(/\{(\w+)\}/g, (_, part) => parts[part]);
 }
 
 function showAttempts(attempts) {
@@ -105,8 +94,17 @@ function row(attempt) {
   link.href = `${page.dataset.deliveries}${attempt.delivery_id}/`;
   badge.textContent = labels[attempt.status];
   badge.classList.add(`state-${attempt.status}`);
-  cell("words").textContent = `${attempt.reply_code ?? ""} ${attempt.server_response}`;
+  cell("words").textContent = attempt.reply_code ? `${attempt.reply_code} ${attempt.server_response}` : told(attempt.server_response);
   return made;
+}
+
+// What the engine says where the server said nothing, in the page's language.
+function told(text) {
+  for (const [pattern, sentence] of phrases) {
+    const match = pattern.exec(text);
+    if (match) return sentence.replace(/%\((\w+)\)s/g, (_, part) => match.groups[part]);
+  }
+  return text;
 }
 
 async function refresh(ids = ["status", "actions", "notice", "not-sent", "history"]) {
@@ -120,4 +118,9 @@ async function refresh(ids = ["status", "actions", "notice", "not-sent", "histor
   }
 }
 
-connect();
+const reconnecting = document.querySelector("#reconnecting");
+watch(page.dataset.live, {
+  show,
+  connected: () => { reconnecting.hidden = true; },
+  lost: () => { reconnecting.hidden = false; },
+});

@@ -1,0 +1,68 @@
+"""How allauth's accounts differ here: mails built on SITE_URL and sent in the background, closed registration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib import messages
+from django.core.mail import EmailMessage
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from core import outgoing
+from core.preferences import in_language_of
+
+HEADERS = {"Auto-Submitted": "auto-generated"}  # no out-of-office replies (RFC 3834)
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _(
+            "The email address or the password is wrong, or the address is not confirmed yet."
+        ),
+        "too_many_login_attempts": _("Too many wrong passwords. Please wait five minutes, then try again."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return settings.SIGNUP_ENABLED or bool(request.session.get("account_verified_email"))
+
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
+        """A new account keeps the language in which it was made."""
+        user.language = get_language() or ""
+        return super().save_user(request, user, form, commit)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Render the mail now, in the account's language where it is known, and send it in the background."""
+        with in_language_of(email):
+            outgoing.post(self.render_mail(template_prefix, email, context, HEADERS))
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMessage:
+        """Text and HTML. Links stand on SITE_URL: a request's Host header is a stranger's word."""
+        known = {"email": email, "site_url": settings.SITE_URL, "signup_enabled": settings.SIGNUP_ENABLED}
+        return super().render_mail(template_prefix, email, context | known, headers)
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """False, and a message that says so, where another account has taken the address in the meantime."""
+        try:
+            with transaction.atomic():
+                return super().confirm_email(request, email_address)
+        except IntegrityError:
+            template = "account/messages/email_confirmation_failed.txt"
+            self.add_message(request, messages.ERROR, template, {"email": email_address.email})
+            return False
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """By address alone: allauth's key has the Host header in it, so that another port would start a new count."""
+        return str(credentials.get("email", "")).lower()

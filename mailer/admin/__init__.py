@@ -1,0 +1,26 @@
+from mailer.admin.ledger import AttemptAdmin, DeliveryAdmin
+from mailer.admin.mailings import MailingAdmin
+from mailer.admin.messages import MessageAdmin
+from mailer.admin.recipients import RecipientAdmin
+from mailer.admin.records import (
+    AttemptCountAdmin,
+    AuditEntryAdmin,
+    DecisionAdmin,
+    MailingContentAdmin,
+    MailingCountAdmin,
+    WorkerAdmin,
+)
+
+__all__ = [
+    "AttemptAdmin",
+    "AttemptCountAdmin",
+    "AuditEntryAdmin",
+    "DecisionAdmin",
+    "DeliveryAdmin",
+    "MailingAdmin",
+    "MailingContentAdmin",
+    "MailingCountAdmin",
+    "MessageAdmin",
+    "RecipientAdmin",
+    "WorkerAdmin",
+]

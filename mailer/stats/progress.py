@@ -1,0 +1,156 @@
+"""Where a mailing stands, for its live page. Totals come from the counters: nothing grows with the deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Sum
+
+from core.clock import db_now
+from mailer.delivery.allowance import Allowance, owners_held_back
+from mailer.models import Attempt, Delivery, Mailing, MailingCount, Worker
+from mailer.reasons import NO_REASON
+
+State = Delivery.State
+Status = Mailing.Status
+
+RATE_SPAN = timedelta(seconds=10)
+RATE_SAMPLE = 1_000  # attempts
+
+# Why a mailing does not move at present; the page has a sentence for each.
+NO_SENDER = "no_sender"
+TROUBLE = "trouble"
+PAUSED = "paused"
+PAUSED_BY_ERROR = "paused_by_error"
+RETRYING = "retrying"
+AT_CAP = "at_cap"
+NEEDS_APPROVAL = "needs_approval"
+MAKING = "making"
+ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why nothing moves: one of the codes above, the server's own words, and when it will go on, where known."""
+
+    code: str
+    words: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a mailing is. `counts` has every state of a delivery, in the order of their declaration."""
+
+    counts: dict[str, int]
+    total: int
+
+    @property
+    def open(self) -> int:
+        return sum(self.counts[state] for state in Delivery.OPEN)
+
+    @property
+    def closed(self) -> int:
+        return self.total - self.open
+
+    @property
+    def percent(self) -> int:
+        """Closed deliveries of all, 100 only when none is open."""
+        return self.closed * 100 // self.total if self.total else 0
+
+
+@dataclass(frozen=True)
+class Progress(Standing):
+    """Where a mailing stands: how far it is, how fast it goes, and why it does not."""
+
+    status: str
+    rate: float  # attempts per second over the last seconds
+    seconds_left: int | None  # until everything now due has been tried; None where it can't be told
+    reason: Reason | None
+
+
+def mailing_progress(mailing_id: int) -> Progress:
+    """Where the mailing stands now. Raises Mailing.DoesNotExist."""
+    mailing = Mailing.objects.get(pk=mailing_id)
+    standing = standings([mailing_id])[mailing_id]
+    counts = standing.counts
+    sending = mailing.status == Status.SENDING
+    rate = _rate(mailing_id, db_now()) if sending else 0.0
+    due = counts[State.QUEUED] + counts[State.SENDING]
+    return Progress(
+        counts=counts,
+        total=standing.total,
+        status=mailing.status,
+        rate=rate,
+        seconds_left=round(due / rate) if rate and due and mailing.materialised_at else None,
+        reason=_reason(mailing, counts),
+    )
+
+
+def standings(mailing_ids: Iterable[int]) -> dict[int, Standing]:
+    """How far each of these mailings is."""
+    return {pk: Standing(counts, sum(counts.values())) for pk, counts in delivery_counts(mailing_ids).items()}
+
+
+def delivery_counts(mailing_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """How many deliveries of each mailing are in each state; zero where there are none."""
+    counts: dict[int, dict[str, int]] = {pk: dict.fromkeys(State.values, 0) for pk in mailing_ids}
+    rows = MailingCount.objects.filter(mailing__in=counts.keys()).values_list("mailing", "state").annotate(Sum("n"))
+    for mailing_id, state, n in rows:
+        counts[mailing_id][state] = n
+    return counts
+
+
+def sender_notice() -> Reason | None:
+    """Why no mail can go out at present: no sender is running, or all that run have trouble with the mail server."""
+    troubles = list(Worker.objects.filter(lease_expires_at__gt=db_now()).values_list("trouble", flat=True))
+    if not troubles:
+        return Reason(NO_SENDER)
+    return Reason(TROUBLE, troubles[0]) if all(troubles) else None
+
+
+def held_back_reason(allowance: Allowance) -> Reason:
+    """Why a new account's mailing waits, when its allowance is used up."""
+    if settings.SENDING_REQUIRES_APPROVAL:
+        return Reason(NEEDS_APPROVAL)
+    return Reason(AT_CAP, str(settings.NEW_ACCOUNT_DAILY_CAP), allowance.more_at)
+
+
+def _rate(mailing_id: int, now: datetime) -> float:
+    newest = Attempt.objects.filter(mailing=mailing_id).order_by("-pk").values_list("finished_at", flat=True)
+    times = [at for at in newest[:RATE_SAMPLE] if at > now - RATE_SPAN]
+    if not times:
+        return 0.0
+    # A full sample may reach back a fraction of a second only: then its own span counts, not how old it is.
+    full = len(times) == RATE_SAMPLE
+    span = max(times) - min(times) if full else max(now - min(times), timedelta(seconds=1))
+    return len(times) / max(span.total_seconds(), 0.01)
+
+
+def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
+    match mailing.status:
+        case Status.PAUSED:
+            return Reason(PAUSED_BY_ERROR, str(mailing.why)) if mailing.why != NO_REASON else Reason(PAUSED)
+        case Status.SCHEDULED:
+            return sender_notice()
+        case Status.SENDING:
+            return sender_notice() or _waiting(mailing, counts)
+        case _:
+            return Reason(ENDED, str(mailing.why)) if mailing.why != NO_REASON else None
+
+
+def _waiting(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
+    if mailing.materialised_at is None:
+        return Reason(MAKING)
+    if counts[State.SENDING]:
+        return None
+    if held_back := owners_held_back([mailing.owner_id], db_now()).get(mailing.owner_id):
+        return held_back_reason(held_back)
+    if counts[State.QUEUED] or not counts[State.DEFERRED]:
+        return None
+    # With none queued, the index of what is due starts with the earliest retry.
+    waiting = Delivery.objects.filter(mailing=mailing, state__in=Delivery.WAITING).order_by("next_attempt_at")
+    return Reason(RETRYING, at=waiting.values_list("next_attempt_at", flat=True).first())

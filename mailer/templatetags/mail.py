@@ -1,0 +1,21 @@
+"""Words and numbers of the mailings' pages."""
+
+from __future__ import annotations
+
+from django import template
+
+from mailer import durations
+from mailer.own_words import ENGINE
+
+register = template.Library()
+
+
+@register.filter
+def duration(seconds: int) -> str:
+    return durations.duration(seconds)
+
+
+@register.filter
+def told(words: str, reply_code: int | None = None) -> str:
+    """What a server said, as it said it; what we say ourselves where it gave no reply, in the reader's language."""
+    return words if reply_code else ENGINE.told(words)

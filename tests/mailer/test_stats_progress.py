@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from core.clock import db_now, shifted
+from core.models import User
+from mailer.delivery.claim import renew_lease
+from mailer.delivery.ledger import record
+from mailer.delivery.schedule import change_status, run_schedule
+from mailer.models import Attempt, Mailing, Worker
+from mailer.stats import progress as stats
+from tests.support.mailings import make_crowd, make_mailing
+from tests.support.results import ACCEPTED, DEFERRED, a_worker, claimed, result
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mailing(owner: User) -> Mailing:
+    make_crowd(owner, 20)
+    return change_status(make_mailing(owner).pk, "start", owner)
+
+
+def sent_by(worker: int, n: int) -> None:
+    record(worker, [result(claim, ACCEPTED) for claim in claimed(worker, n)])
+
+
+def test_progress_adds_up_over_workers(mailing: Mailing) -> None:
+    for n in (3, 4):
+        sent_by(a_worker(), n)
+    run_schedule()
+    progress = stats.mailing_progress(mailing.pk)
+    assert (progress.total, progress.counts["sent"], progress.closed, progress.percent) == (20, 7, 7, 35)
+    assert progress.rate > 0
+    assert progress.seconds_left is not None
+
+
+def test_the_rate_is_that_of_the_last_seconds(mailing: Mailing) -> None:
+    sent_by(a_worker(), 5)
+    Attempt.objects.update(finished_at=db_now() - timedelta(seconds=11))
+    assert stats.mailing_progress(mailing.pk).rate == 0
+    Attempt.objects.update(finished_at=db_now() - timedelta(seconds=5))
+    assert stats.mailing_progress(mailing.pk).rate == pytest.approx(1, rel=0.2)
+
+
+def test_it_says_why_nothing_moves(mailing: Mailing, owner: User) -> None:
+    def reason() -> str | None:
+        found = stats.mailing_progress(mailing.pk).reason
+        return found.code if found else None
+
+    assert reason() == stats.NO_SENDER
+    worker = a_worker()
+    run_schedule()
+    assert reason() is None
+    renew_lease(worker, "Connection refused")
+    assert reason() == stats.TROUBLE
+    renew_lease(worker, "")
+    record(worker, [result(claim, DEFERRED) for claim in claimed(worker)])
+    assert reason() == stats.RETRYING
+    change_status(mailing.pk, "pause", owner)
+    assert reason() == stats.PAUSED
+    with shifted(timedelta(hours=2)):
+        run_schedule()
+    assert reason() == stats.ENDED
+
+
+def test_a_dead_worker_is_no_sender(mailing: Mailing) -> None:
+    a_worker()
+    Worker.objects.update(lease_expires_at=db_now())
+    notice = stats.sender_notice()
+    assert notice is not None
+    assert notice.code == stats.NO_SENDER

@@ -1,0 +1,125 @@
+"""Who gets what at every address. A URL that the matrix does not know fails.
+
+A row holds what anonymous, owner, stranger, manager and superuser get, for GET and for POST. The objects in the
+addresses are the owner's. L is the way to the sign-in page, R another redirect.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from django.urls.resolvers import RegexPattern
+
+from core.models import User
+from tests.support.addresses import ADMIN, OURS, address
+from tests.support.belongings import belongings_of
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("anonymous", "owner", "stranger", "manager", "superuser")
+
+MATRIX = {
+    "accept_invitation": "410 410 410 410 410 | 405 405 405 405 405",
+    "account_change_password": "L 200 200 200 200 | L 200 200 200 200",
+    "account_confirm_email": "200 200 200 200 200 | 200 200 200 200 200",
+    "account_confirm_login_code": "L R R R R | L R R R R",
+    "account_email": "L 200 200 200 200 | L R R R R",
+    "account_email_verification_sent": "200 200 200 200 200 | 405 405 405 405 405",
+    "account_inactive": "200 200 200 200 200 | 405 405 405 405 405",
+    "account_login": "200 R R R R | 200 R R R R",
+    "account_logout": "L 200 200 200 200 | L L L L L",
+    "account_reauthenticate": "L 200 200 200 200 | L 200 200 200 200",
+    "account_reset_password": "200 200 200 200 200 | 200 200 200 200 200",
+    "account_reset_password_done": "200 200 200 200 200 | 405 405 405 405 405",
+    "account_reset_password_from_key": "200 200 200 200 200 | 200 200 200 200 200",
+    "account_reset_password_from_key_done": "200 200 200 200 200 | 405 405 405 405 405",
+    "account_set_password": "L R R R R | L R R R R",
+    "account_signup": "200 R R R R | 200 R R R R",
+    "attempt_list": "L 200 404 200 200 | L 405 405 405 405",
+    "delivery_detail": "L 200 404 200 200 | L 405 405 405 405",
+    "delivery_list": "L 200 404 200 200 | L 405 405 405 405",
+    "healthz": "200 200 200 200 200 | 405 405 405 405 405",
+    "home": "200 200 200 200 200 | 405 405 405 405 405",
+    "invite_user": "L 404 404 404 200 | L 404 404 404 200",
+    "mailcatcher_clear": "404 404 404 404 404 | 404 404 404 404 404",
+    "mailcatcher_html": "404 404 404 404 404 | 404 404 404 404 404",
+    "mailcatcher_inbox": "404 404 404 404 404 | 404 404 404 404 404",
+    "mailcatcher_mail": "404 404 404 404 404 | 404 404 404 404 404",
+    "mailcatcher_source": "404 404 404 404 404 | 404 404 404 404 404",
+    "mailing_action": "L 200 404 200 200 | L R 404 R R",
+    "mailing_audience": "L 200 404 404 200 | L R 404 404 R",
+    "mailing_create": "L 200 200 200 200 | L 200 200 200 200",
+    "mailing_delete": "L 200 404 404 200 | L R 404 404 R",
+    "mailing_detail": "L 200 404 200 200 | L 405 405 405 405",
+    "mailing_duplicate": "L 405 405 405 405 | L R 404 404 R",
+    "mailing_edit": "L 200 404 404 200 | L 200 404 404 200",
+    "mailing_list": "L 200 200 200 200 | L 405 405 405 405",
+    "message_create": "L 200 200 200 200 | L 200 200 200 200",
+    "message_delete": "L 200 404 404 200 | L 409 404 404 409",
+    "message_detail": "L 200 404 200 200 | L 405 405 405 405",
+    "message_edit": "L 200 404 404 200 | L 200 404 404 200",
+    "message_list": "L 200 200 200 200 | L 405 405 405 405",
+    "readyz": "200 200 200 200 200 | 405 405 405 405 405",
+    "recipient_create": "L 200 200 200 200 | L 200 200 200 200",
+    "recipient_delete": "L 200 404 404 200 | L R 404 404 R",
+    "recipient_detail": "L 200 404 200 200 | L 405 405 405 405",
+    "recipient_edit": "L 200 404 404 200 | L 200 404 404 200",
+    "recipient_import": "L 200 200 200 200 | L 200 200 200 200",
+    "recipient_list": "L 200 200 200 200 | L 405 405 405 405",
+    "resend_confirmation": "200 200 200 200 200 | 200 200 200 200 200",
+    "set_language": "405 405 405 405 405 | R R R R R",
+    "settings": "L 200 200 200 200 | L R R R R",
+    "user_act": "L 405 405 405 405 | L 404 404 R R",
+    "user_detail": "L 404 404 200 200 | L 405 405 405 405",
+    "user_list": "L 404 404 200 200 | L 405 405 405 405",
+}
+
+
+@pytest.fixture
+def keys(owner: User) -> dict[str, int]:
+    return belongings_of(owner)
+
+
+def answer(user: User | None, method: str, url: str) -> str:
+    """What the user gets, undone afterwards."""
+    with transaction.atomic():
+        client = Client()
+        if user:
+            client.force_login(user)
+        response = getattr(client, method)(url)
+        transaction.set_rollback(True)
+    if response.status_code == 302:
+        return "L" if reverse("account_login") in response["Location"] else "R"
+    return str(response.status_code)
+
+
+@pytest.fixture
+def cast(owner: User, stranger: User, manager: User, superuser: User) -> list[User | None]:
+    return [None, owner, stranger, manager, superuser]
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_everybody_gets_what_the_matrix_says(name: str, cast: list[User | None], keys: dict[str, int]) -> None:
+    assert name in MATRIX, "a page that the matrix does not know"
+    url = address(name, keys)
+    rows = [" ".join(answer(user, method, url) for user in cast) for method in ("get", "post")]
+    assert " | ".join(rows) == MATRIX[name]
+
+
+def test_the_matrix_knows_no_page_that_is_gone() -> None:
+    assert MATRIX.keys() == OURS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(ADMIN))
+def test_the_admin_is_for_staff(name: str, cast: list[User | None], keys: dict[str, int]) -> None:
+    pattern = ADMIN[name].pattern
+    values = {"app_label": "mailer", "content_type_id": 1, "object_id": keys["mailing"], "url": "mailer/nothing"}
+    values |= {"id": keys["user"], "path": "x"}
+    asked = pattern.regex.groupindex if isinstance(pattern, RegexPattern) else pattern.converters
+    url = reverse(name, kwargs={word: values[word] for word in asked})
+    for method in ("get", "post"):
+        answers = [answer(user, method, url) for user in cast]
+        assert all(found in ("L", "R", "403", "404") for found in answers[:-1]), answers
+        assert answers[-1] in ("R", "200", "403", "404", "405"), answers
