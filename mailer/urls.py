@@ -56,7 +56,7 @@ mailing_urls = [
     path("mailings/<int:pk>/deliveries/", attempts.delivery_list, name="delivery_list"),
     path("mailings/<int:pk>/deliveries/<int:delivery_pk>/", attempts.delivery_detail, name="delivery_detail"),
     path("mailings/<int:pk>/choose/<str:choice>/", choices.choose, name="mailing_choose"),
-    path("mailings/<int:pk>/deliveries/<int:delivery_pk>/<str:choice>/", choices.choose_for_one, name="choose_for_one"),
+    path("mailings/<int:pk>/deliveries/<int:delivery_pk>/<str:choice>/", choices.choose_one, name="delivery_choose"),
     path("mailings/<int:pk>/attempts/", attempts.attempt_list, name="attempt_list"),
     path("mailings/<int:pk>/<str:action>/", mailings.change_mailing_status, name="mailing_action"),
 ]

@@ -46,7 +46,7 @@ async def choose(request: SignedInRequest, pk: int, choice: str) -> HttpResponse
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-async def choose_for_one(request: SignedInRequest, pk: int, delivery_pk: int, choice: str) -> HttpResponse:
+async def choose_one(request: SignedInRequest, pk: int, delivery_pk: int, choice: str) -> HttpResponse:
     mailing = await owned(request, Mailing.objects.select_related("message"), pk)
     delivery = await aget_object_or_404(Delivery, mailing=mailing, pk=delivery_pk)
     among, back_url = Delivery.objects.filter(pk=delivery_pk), reverse("delivery_detail", args=[pk, delivery_pk])
