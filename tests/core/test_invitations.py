@@ -84,7 +84,9 @@ def test_an_old_invitation_says_so(client: Client, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "token", ["abc", signing.dumps(GUEST, salt="another"), signing.dumps(GUEST, key="x", salt=SALT)]
+    "token",
+    ["abc", signing.dumps(GUEST, salt="another"), signing.dumps(GUEST, key="x", salt=SALT)],
+    ids=["nonsense", "signed for something else", "signed with another key"],
 )
 def test_a_forged_invitation_opens_nothing(client: Client, settings: Any, token: str) -> None:
     settings.SIGNUP_ENABLED = False

@@ -19,7 +19,7 @@ def test_people_sign_in_and_guesses_end_while_redis_is_stopped(tmp_path: Path) -
     """A process of its own, with a dead Redis for everything that uses one."""
     variables = {
         "ENV_FILE": os.devnull,
-        "SECRET_KEY": "for-this-test-alone",
+        "SECRET_KEY": settings.SECRET_KEY,
         "DATA_DIR": str(tmp_path),
         "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",
         "CACHE_ENABLED": "True",

@@ -215,6 +215,7 @@ def test_the_page_comes_soon_when_redis(
     running = running_site(settings.BASE_DIR, "--noreload", port=free_port(), **variables)
     with redis.Redis.from_url(server.url) as client, running as site:
         process: int = client.info("server")["process_id"]
+        get(f"{site}/")
         assert client.exists(":1:home-1-public")
         os.kill(process, fate)
         try:
