@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from core.models import User
 from core.people import ACTIVE, ALLOWED, BLOCKED, CAPPED
-from mailer.models import AuditEntry, Mailing
+from mailer.models import AuditEntry, Delivery, Mailing
 from mailer.reasons import StatusReason
 
 ACTS: dict[str, str | Promise] = {
@@ -23,6 +23,11 @@ ACTS: dict[str, str | Promise] = {
     "resume": pgettext_lazy("history", "resumed"),
     "cancel": pgettext_lazy("history", "cancelled"),
     "complete": pgettext_lazy("history", "completed"),
+    "reopen": pgettext_lazy("history", "reopened"),
+    "retry_failed": pgettext_lazy("history", "failed ones queued again"),
+    "extend": pgettext_lazy("history", "expired ones queued again"),
+    "resend": pgettext_lazy("history", "resending of uncertain ones chosen"),
+    "treat_as_sent": pgettext_lazy("history", "uncertain ones treated as sent"),
     "window": pgettext_lazy("history", "window changed"),
     "block": pgettext_lazy("history", "blocked"),
     "unblock": pgettext_lazy("history", "unblocked"),
@@ -30,6 +35,7 @@ ACTS: dict[str, str | Promise] = {
     "invite": pgettext_lazy("history", "invited"),
 }
 STATES: dict[str, str | Promise] = {
+    **dict(Delivery.State.choices),
     **dict(Mailing.Status.choices),
     CAPPED: pgettext_lazy("account", "capped"),
     ALLOWED: pgettext_lazy("account", "allowed"),

@@ -1,4 +1,4 @@
-"""Why a mailing stopped: stored as a word and what it quotes, told as a sentence in its reader's language."""
+"""Why a mailing stopped, or what was chosen: stored as a word and what it quotes, told in its reader's language."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ AUTHENTICATION_MISSING = "authentication_missing"
 REVERSE_DNS_MISSING = "reverse_dns_missing"
 OWNER_BLOCKED = "owner_blocked"
 WINDOW_ENDED = "window_ended"
+CHOSEN_ONE = "chosen_one"
+CHOSEN_MANY = "chosen_many"
 
 SENTENCES = {
     LOGIN_REFUSED: gettext_noop(
@@ -86,6 +88,8 @@ SENTENCES = {
     ),
     OWNER_BLOCKED: gettext_noop("Its owner has been blocked."),
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
+    CHOSEN_ONE: gettext_noop("The delivery to %(words)s."),
+    CHOSEN_MANY: gettext_noop("Deliveries: %(words)s."),
 }
 
 

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailer.views import attempts, audience, health, home, mailcatcher, mailings, messages, recipients, users
+from mailer.views import (
+    attempts,
+    audience,
+    choices,
+    health,
+    home,
+    mailcatcher,
+    mailings,
+    messages,
+    recipients,
+    users,
+)
 
 mailcatcher_urls = [
     path("mailcatcher/", mailcatcher.inbox, name="mailcatcher_inbox"),
@@ -44,6 +55,8 @@ mailing_urls = [
     path("mailings/<int:pk>/audience/", audience.mailing_audience, name="mailing_audience"),
     path("mailings/<int:pk>/deliveries/", attempts.delivery_list, name="delivery_list"),
     path("mailings/<int:pk>/deliveries/<int:delivery_pk>/", attempts.delivery_detail, name="delivery_detail"),
+    path("mailings/<int:pk>/choose/<str:choice>/", choices.choose, name="mailing_choose"),
+    path("mailings/<int:pk>/deliveries/<int:delivery_pk>/<str:choice>/", choices.choose_one, name="delivery_choose"),
     path("mailings/<int:pk>/attempts/", attempts.attempt_list, name="attempt_list"),
     path("mailings/<int:pk>/<str:action>/", mailings.change_mailing_status, name="mailing_action"),
 ]

@@ -5,6 +5,7 @@ from mailer.admin.recipients import RecipientAdmin
 from mailer.admin.records import (
     AttemptCountAdmin,
     AuditEntryAdmin,
+    DecisionAdmin,
     MailingContentAdmin,
     MailingCountAdmin,
     WorkerAdmin,
@@ -14,6 +15,7 @@ __all__ = [
     "AttemptAdmin",
     "AttemptCountAdmin",
     "AuditEntryAdmin",
+    "DecisionAdmin",
     "DeliveryAdmin",
     "MailingAdmin",
     "MailingContentAdmin",

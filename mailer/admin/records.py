@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from core.admin.bounded import ReadOnlyAdmin
-from mailer.models import AttemptCount, AuditEntry, MailingContent, MailingCount, Worker
+from mailer.models import AttemptCount, AuditEntry, Decision, MailingContent, MailingCount, Worker
 from mailer.reasons import StatusReason
 
 BY_MAILING = _("The number of a mailing.")
@@ -41,6 +41,15 @@ class WorkerAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "started_at", "last_seen", "lease_expires_at", "trouble")
     list_filter = ("last_seen", "started_at")
     search_fields = ("host", "trouble")
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ("made_at", "actor", "choice", "delivery", "attempt_number", "mailing")
+    list_select_related = ("actor", "delivery", "mailing__message")
+    list_filter = ("made_at",)
+    search_fields = ("mailing__id__exact",)
+    search_help_text = BY_MAILING
 
 
 @admin.register(AuditEntry)

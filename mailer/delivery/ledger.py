@@ -14,6 +14,7 @@ from django.db.models import F
 from core.clock import db_now
 from mailer.delivery.claim import Claim
 from mailer.delivery.counts import count_attempts, move_counts, moved
+from mailer.delivery.doubt import in_doubt
 from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
 from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
 from mailer.delivery.refusals import is_refused_too_often
@@ -59,6 +60,9 @@ class Window:
             return State.CANCELLED
         return State.EXPIRED if self.ends_at <= now else state
 
+    def is_open(self, now: datetime) -> bool:
+        return self.state_of_open(State.QUEUED, now) == State.QUEUED
+
 
 @transaction.atomic
 def record(worker_id: int, results: Sequence[Result], counted_by: int | None = None) -> Recorded:
@@ -79,10 +83,13 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
     by_change: dict[Change, list[int]] = defaultdict(list)
     recorded = Recorded()
     moves: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    unknown = _unknown_if_closed(mine, windows, now)
     for result in mine:
         suspicion = suspicions.get(result.claim.delivery_id)
         pause = suspicion.pause if suspicion else UNCHARGED_PAUSE
         change = _change(result, windows[result.claim.mailing_id], now, pause)
+        if change.state in (State.CANCELLED, State.EXPIRED) and result.claim.delivery_id in unknown:
+            change = replace(change, state=State.UNCERTAIN)
         by_change[change].append(result.claim.delivery_id)
         moves[result.claim.mailing_id][(State.SENDING, change.state)] += 1
         recorded.mailing_ids.add(result.claim.mailing_id)
@@ -141,6 +148,15 @@ def _charged_if_proved(result: Result, suspicions: Mapping[int, Suspicion]) -> R
     if suspicion is None or not suspicion.is_proved:
         return result
     return replace(result, outcome=charged_after_all(result.outcome))
+
+
+def _unknown_if_closed(results: Sequence[Result], windows: dict[int, Window], now: datetime) -> set[int]:
+    """Of the results' deliveries in mailings that are over, those that are uncertain if not sent after all."""
+    resent = [r.claim for r in results if r.claim.number > 1 and not windows[r.claim.mailing_id].is_open(now)]
+    if not resent:
+        return set()
+    found = in_doubt({claim.mailing_id for claim in resent}).filter(pk__in=[claim.delivery_id for claim in resent])
+    return set(found.values_list("pk", flat=True))
 
 
 def _windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import connection
-from django.db.models import CharField, DateTimeField, F, IntegerField, Max, QuerySet, Value
+from django.db.models import CharField, DateTimeField, F, IntegerField, Max, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Concat, JSONObject
 
 from mailer.audience import audience
 from mailer.delivery.counts import PAGES, move_counts
-from mailer.models import Delivery, Mailing, MailingContent, Recipient
+from mailer.delivery.insert_select import insert_select
+from mailer.models import Delivery, Mailing, MailingContent
 
 FIRST_CHUNK = 1_000
 CHUNK = 20_000  # about half a second; claims and the gate wait no longer for it
@@ -33,23 +33,11 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
     people = audience(mailing).filter(pk__gt=last).order_by("pk")
     keys = list(people.values_list("pk", flat=True)[:size])
     if keys:
-        made = _insert_from(mailing, people.filter(pk__lte=keys[-1]), now)
+        made = insert_select(Delivery, people.filter(pk__lte=keys[-1]), _values(mailing, now))
         move_counts(mailing.pk, PAGES, {_first_state(mailing, now): made})
     if len(keys) < size:
         mailing.materialised_at = now
     mailing.save(update_fields=["materialised_at"])
-
-
-def _insert_from(mailing: Mailing, people: QuerySet[Recipient], now: datetime) -> int:
-    """Make the rows by INSERT … SELECT, which the ORM lacks; the SELECT is the ORM's. Returns how many are new."""
-    values = _values(mailing, now)
-    selected = people.annotate(**{f"new_{column}": value for column, value in values.items()})
-    select, parameters = selected.values_list(*(f"new_{column}" for column in values)).query.sql_with_params()
-    columns = ", ".join(connection.ops.quote_name(column) for column in values)
-    table = connection.ops.quote_name(Delivery._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({columns}) {select} ON CONFLICT DO NOTHING", parameters)
-        return int(cursor.rowcount)
 
 
 def _values(mailing: Mailing, now: datetime) -> dict[str, Combinable]:

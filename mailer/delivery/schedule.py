@@ -18,8 +18,10 @@ from core.models import User
 from mailer.audience import audience
 from mailer.delivery.allowance import owners_held_back
 from mailer.delivery.counts import PAGES, move_counts
+from mailer.delivery.doubt import in_doubt
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
+from mailer.history import window_text
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
 from mailer.reasons import NO_REASON, OWNER_BLOCKED, WINDOW_ENDED, StatusReason
 from mailer.stats.caching import forget_on_commit
@@ -46,6 +48,7 @@ TRANSITIONS: dict[str, Transition] = {
     "resume": Transition(frozenset({Status.PAUSED}), Status.SENDING),
     "cancel": Transition(frozenset({Status.SCHEDULED, Status.SENDING, Status.PAUSED}), Status.CANCELLED),
     "complete": Transition(frozenset({Status.SENDING, Status.PAUSED}), Status.COMPLETED),
+    "reopen": Transition(frozenset({Status.COMPLETED}), Status.SENDING),
 }
 PERSONS_ACTIONS = ("schedule", "unschedule", "start", "pause", "resume", "cancel")
 
@@ -65,7 +68,8 @@ def change_status(
 ) -> Mailing:
     """Change the mailing's status by a named transition, with its effects and its audit entry, in one transaction.
 
-    `ends_at` is the new end that *start* needs after the window. Raises TransitionRefused, Mailing.DoesNotExist.
+    `ends_at` is the new end that *start* and *reopen* need after the window. Raises TransitionRefused,
+    Mailing.DoesNotExist.
     """
     with transaction.atomic():
         mailing = locked(mailing_id)
@@ -78,6 +82,22 @@ def change_status(
         EFFECTS.get(action, _no_effect)(mailing, db_now(), ends_at)
         _set_status(mailing, transition.target, action, actor, reason)
     return mailing
+
+
+def let_send(mailing: Mailing, actor: User | None, ends_at: datetime | None) -> None:
+    """Let the locked mailing send what goes back to its queue: a completed one is reopened. Raises TransitionRefused.
+
+    `ends_at` is the new end that it needs after the window; inside the window it stays as it is.
+    """
+    before = window_text(mailing.starts_at, mailing.ends_at)
+    if mailing.status in TRANSITIONS["complete"].sources:
+        _reopen(mailing, db_now(), ends_at)
+        mailing.save(update_fields=["ends_at"])
+    else:
+        mailing = change_status(mailing.pk, "reopen", actor, ends_at=ends_at)
+    after = window_text(mailing.starts_at, mailing.ends_at)
+    if before != after:
+        AuditEntry.objects.create(actor=actor, action="window", mailing=mailing, before=before, after=after)
 
 
 def locked(mailing_id: int) -> Mailing:
@@ -130,6 +150,14 @@ def _resume(mailing: Mailing, now: datetime, _ends_at: datetime | None) -> None:
     _refuse_for_blocked_owner(mailing)
 
 
+def _reopen(mailing: Mailing, now: datetime, ends_at: datetime | None) -> None:
+    if mailing.ends_at <= now:
+        if ends_at is None or ends_at <= now:
+            raise TransitionRefused(_("The window has ended. Choose a new end first."))
+        mailing.ends_at = ends_at
+    _refuse_for_blocked_owner(mailing)
+
+
 def _cancel(mailing: Mailing, _now: datetime, _ends_at: datetime | None) -> None:
     _close_waiting(mailing, State.CANCELLED)
 
@@ -139,6 +167,7 @@ EFFECTS: dict[str, Callable[[Mailing, datetime, datetime | None], None]] = {
     "start": _start,
     "resume": _resume,
     "cancel": _cancel,
+    "reopen": _reopen,
 }
 
 
@@ -171,8 +200,9 @@ def _launch(mailing: Mailing, now: datetime) -> None:
 def _close_waiting(mailing: Mailing, state: str) -> None:
     """Close what still waits. What a worker holds follows when its result or its release is recorded."""
     for waiting in Delivery.WAITING:
+        in_question = in_doubt([mailing.pk]).filter(state=waiting).update(state=State.UNCERTAIN)
         n = Delivery.objects.filter(mailing=mailing, state=waiting).update(state=state)
-        move_counts(mailing.pk, PAGES, {waiting: -n, state: n})
+        move_counts(mailing.pk, PAGES, {waiting: -n - in_question, state: n, State.UNCERTAIN: in_question})
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,17 @@ class NewEndForm(forms.Form):
         return _not_over(self.cleaned_data["ends_at"])
 
 
+class ChoiceForm(NewEndForm):
+    """A person's choice about deliveries: what they had seen, and a new end where sending needs one."""
+
+    seen = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, seen: int, needs_end: bool) -> None:
+        super().__init__(data, initial={"seen": seen})
+        if not needs_end:
+            del self.fields["ends_at"]
+
+
 def audit_window(actor: User, before: Mailing, after: Mailing) -> None:
     """Write down who moved the mailing's window, if it has moved."""
     was, now = (window_text(mailing.starts_at, mailing.ends_at) for mailing in (before, after))

@@ -1,5 +1,5 @@
 from mailer.models.audit import AuditEntry
-from mailer.models.deliveries import Attempt, Delivery, Worker
+from mailer.models.deliveries import Attempt, Decision, Delivery, Worker
 from mailer.models.mailings import AttemptCount, Mailing, MailingContent, MailingCount
 from mailer.models.messages import Message
 from mailer.models.recipients import Recipient
@@ -8,6 +8,7 @@ __all__ = [
     "Attempt",
     "AttemptCount",
     "AuditEntry",
+    "Decision",
     "Delivery",
     "Mailing",
     "MailingContent",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -125,3 +126,35 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} #{self.number}: {self.status}"
+
+
+class Decision(models.Model):
+    """What a person chose to do about a delivery that was not sent, or of which nobody knows. Append-only."""
+
+    class Choice(models.TextChoices):
+        RETRY_FAILED = "retry_failed", _("Retry failed")
+        EXTEND = "extend", _("Mail the rest")
+        RESEND = "resend", _("Resend (may arrive twice)")
+        TREAT_AS_SENT = "treat_as_sent", _("Treat as sent")
+
+    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="decisions", verbose_name=_("delivery"))
+    mailing = models.ForeignKey(
+        Mailing, models.PROTECT, related_name="decisions", db_index=False, verbose_name=_("mailing")
+    )
+    choice = models.CharField(_("choice"), max_length=20, choices=Choice.choices)
+    attempt_number = models.PositiveIntegerField(_("after attempt"))  # the delivery's last one then, or 0
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
+    made_at = models.DateTimeField(_("when"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        indexes = [
+            models.Index(fields=["mailing", "-id"], name="decision_newest"),
+            models.Index(fields=["mailing"], name="decision_resend", condition=Q(choice="resend")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} #{self.attempt_number}: {self.choice}"

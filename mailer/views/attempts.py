@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import aget_object_or_404, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from core.access import SignedInRequest, seen
+from core.access import SignedInRequest, owns, seen
 from core.paging import page_by_key
-from mailer.models import Attempt, Delivery, Mailing
+from mailer.delivery.choices import possible_choices
+from mailer.delivery.doubt import perhaps_twice
+from mailer.models import Attempt, Decision, Delivery, Mailing
 from mailer.search import matching
+
+PERHAPS_TWICE = "twice"  # beside the states in the list's filter
 
 
 @require_safe
 async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
     mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     state, search = request.GET.get("state", ""), request.GET.get("q", "").strip()
-    deliveries = matching(Delivery.objects.filter(mailing=mailing), search, "email", "full_name")
-    if state in Delivery.State.values:
-        deliveries = deliveries.filter(state=state)
+    deliveries = matching(_of_state(mailing, state), search, "email", "full_name")
+    choices = possible_choices(mailing, state) if owns(request.user, mailing) else []
+    found_count = await deliveries.acount() if choices else 0
     last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
     deliveries = deliveries.annotate(
         last_code=Subquery(last.values("reply_code")[:1]), last_words=Subquery(last.values("server_response")[:1])
     )
     page = await page_by_key(deliveries, request.GET.get("older"), request.GET.get("newer"))
-    context = {"mailing": mailing, "page": page, "state": state, "search": search, "states": Delivery.State.choices}
+    context = {
+        "mailing": mailing,
+        "page": page,
+        "state": state,
+        "search": search,
+        "states": [*Delivery.State.choices, (PERHAPS_TWICE, _("May have arrived twice"))],
+        "choices": choices,
+        "found_count": found_count,
+    }
     return render(request, "mailer/mailings/deliveries.html", context)
+
+
+def _of_state(mailing: Mailing, state: str) -> QuerySet[Delivery]:
+    """The mailing's deliveries: of this state, or all where there is none of that name."""
+    if state == PERHAPS_TWICE:
+        return perhaps_twice(mailing.pk)
+    deliveries = Delivery.objects.filter(mailing=mailing)
+    return deliveries.filter(state=state) if state in Delivery.State.values else deliveries
 
 
 @require_safe
@@ -34,7 +55,15 @@ async def delivery_detail(request: SignedInRequest, pk: int, delivery_pk: int) -
     mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     delivery = await aget_object_or_404(Delivery, mailing=mailing, pk=delivery_pk)
     attempts = [attempt async for attempt in Attempt.objects.filter(delivery=delivery).order_by("-number")]
-    context = {"mailing": mailing, "delivery": delivery, "attempts": attempts}
+    decisions = Decision.objects.filter(delivery=delivery).select_related("actor").order_by("-pk")
+    context = {
+        "mailing": mailing,
+        "delivery": delivery,
+        "attempts": attempts,
+        "decisions": [decision async for decision in decisions],
+        "choices": possible_choices(mailing, delivery.state) if owns(request.user, mailing) else [],
+        "perhaps_twice": await perhaps_twice(pk).filter(pk=delivery_pk).aexists(),
+    }
     return render(request, "mailer/mailings/delivery.html", context)
 
 

@@ -20,15 +20,17 @@ from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
 from mailer.audience import audience
+from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
 from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
 from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
+from mailer.not_sent import not_sent
 from mailer.own_words import ENGINE
 from mailer.search import matching
 from mailer.stats.attempts import newest_attempts
-from mailer.stats.progress import delivery_counts, mailing_progress
+from mailer.stats.progress import Progress, delivery_counts, mailing_progress
 
 SHOWN_AUDIT_ENTRIES = 30
 STOPPING = ("pause", "cancel")  # what managers may do to anybody's
@@ -186,11 +188,26 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "audience_size": None if mailing.is_launched else audience(mailing).count(),
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
+        "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
         "zone": timezone.get_current_timezone_name(),
         "history": [happening(entry) for entry in audit[:SHOWN_AUDIT_ENTRIES]],
         "labels": dict(Attempt.Status.choices),
         "durations": duration_formats(),
         "phrases": ENGINE.for_scripts(),
+    }
+
+
+def _not_sent(user: User, mailing: Mailing, progress: Progress, ended: bool) -> dict[str, Any]:
+    """What the page says of what was not sent, or is not known, with what its owner may choose."""
+    found = not_sent(mailing.pk, progress.counts)
+    return {
+        "found": found,
+        "rows": [
+            (state, n, possible_choices(mailing, state) if owns(user, mailing) else [])
+            for state, n in found.counts.items()
+        ],
+        "seen": last_decision(mailing.pk),
+        "asks_first": ended,  # for a new end
     }
 
 

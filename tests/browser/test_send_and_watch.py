@@ -47,6 +47,7 @@ def test_it_sends_and_shows_each_result_by_itself(page: Page, site: str, data_di
     shown = {state: count(page, state) for state in ("sent", "failed", "deferred", "uncertain")}
     assert shown == {"sent": 475, "failed": 12, "deferred": 13, "uncertain": 0}
     expect(page.locator("#notice")).to_contain_text("The next try is at")
+    expect(page.locator("#not-sent")).to_contain_text("12 failed", timeout=10_000)
     with closing(sqlite3.connect(data_dir / "mailing.sqlite3")) as database:
         said = dict(database.execute("SELECT state, count(*) FROM mailer_delivery WHERE mailing_id = 3 GROUP BY state"))
     assert said == {"sent": 475, "failed": 12, "deferred": 13}
@@ -60,6 +61,18 @@ def test_the_ledger_has_the_servers_words(page: Page) -> None:
     page.goto("/mailings/3/deliveries/?state=deferred")
     expect(page.locator("tbody")).to_contain_text("450 4.7.1")
     expect(page.locator("tbody")).to_contain_text("452 4.2.2")
+
+
+def test_failed_ones_are_retried_with_one_click(page: Page) -> None:
+    page.goto("/mailings/3/")
+    page.click("text=Retry failed")
+    expect(page.locator("main")).to_contain_text("12 deliveries are queued again.")
+    expect(page.locator("#history")).to_contain_text("Deliveries: 12.")
+    expect(page.locator("#not-sent")).to_contain_text("12 failed", timeout=20_000)
+    page.goto("/mailings/3/deliveries/?state=failed")
+    page.click("tbody a >> nth=0")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator("main")).to_contain_text("Retry failed after attempt 1")
 
 
 def test_it_says_reconnecting_and_is_right_again_after_a_restart(
@@ -86,6 +99,7 @@ def test_it_says_reconnecting_and_is_right_again_after_a_restart(
 def test_no_page_scrolls_sideways(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     paths = ["/", "/mailings/", "/mailings/3/", "/mailings/3/deliveries/", "/mailings/3/attempts/", "/mailings/new/"]
+    paths += ["/mailings/3/choose/retry_failed/", "/mailings/3/deliveries/?state=failed"]
     paths += ["/mailings/2/edit/", "/mailings/2/cancel/", "/messages/", "/messages/1/", "/messages/1/edit/"]
     paths += ["/recipients/", "/recipients/1/", "/recipients/import/", "/recipients/1/delete/", "/mailcatcher/"]
     for path in paths:

@@ -21,6 +21,7 @@ from mailer.models import (
     Attempt,
     AttemptCount,
     AuditEntry,
+    Decision,
     Delivery,
     Mailing,
     MailingContent,
@@ -30,13 +31,14 @@ from mailer.models import (
     Worker,
 )
 from tests.support.admin import queries_of, unbounded_counts
+from tests.support.choices import choose
 from tests.support.mailings import make_crowd, make_mailing
-from tests.support.results import ACCEPTED, a_worker, claimed, result
+from tests.support.results import ACCEPTED, UNCERTAIN, a_worker, claimed, result
 
 pytestmark = pytest.mark.django_db
 
 OURS: list[type[Model]] = [model for app in ("core", "mailer") for model in apps.get_app_config(app).get_models()]
-READ_ONLY = [Attempt, AttemptCount, AuditEntry, Delivery, MailingContent, MailingCount, Worker]
+READ_ONLY = [Attempt, AttemptCount, AuditEntry, Decision, Delivery, MailingContent, MailingCount, Worker]
 SEARCHES = ["", "r1@example.com", "owner@example.com", "1", "#1", "absent words", "'", "9" * 30, "²"]
 
 
@@ -48,11 +50,12 @@ def page(superuser: User, client: Client) -> Client:
 
 @pytest.fixture
 def mailing(owner: User) -> Mailing:
-    """One that is under way, with three deliveries of which one has been tried."""
+    """One that is under way, with three deliveries of which one has been tried, and one decided upon."""
     make_crowd(owner, 3)
     mailing = change_status(make_mailing(owner).pk, "start", owner)
     worker = a_worker()
-    record(worker, [result(claim, ACCEPTED) for claim in claimed(worker, 1)])
+    record(worker, [result(c, o) for c, o in zip(claimed(worker, 2), [ACCEPTED, UNCERTAIN], strict=True)])
+    choose(mailing, "resend", owner)
     AttemptCount.objects.update_or_create(mailing=mailing, worker=worker, hour=mailing.created_at, status="success")
     return mailing
 
@@ -153,6 +156,10 @@ def grow(mailing: Mailing, n: int) -> None:
     Attempt.objects.bulk_create(
         Attempt(delivery=d, mailing_id=d.mailing_id, number=1, status="success", started_at=now) for d in deliveries
     )
+    Decision.objects.bulk_create(
+        Decision(actor=user, delivery=d, mailing_id=d.mailing_id, choice="resend", attempt_number=1)
+        for user, d in zip(users, deliveries, strict=True)
+    )
     MailingCount.objects.bulk_create(MailingCount(mailing=m, state="queued", n=1) for m in mailings)
     AttemptCount.objects.bulk_create(AttemptCount(mailing=m, hour=now, status="success", n=1) for m in mailings)
     AuditEntry.objects.bulk_create(
@@ -164,7 +171,8 @@ def test_no_list_takes_more_queries_for_more_rows(page: Client, mailing: Mailing
     grow(mailing, 5)
     few = {model: len(queries_of(page, address(model))) for model in OURS}
     User.objects.filter(email="u0@example.com").update(email="v0@example.com")
-    for model in (Attempt, AttemptCount, MailingCount, AuditEntry, Delivery, MailingContent, Mailing, Message):
+    counts = (AttemptCount, MailingCount)
+    for model in (*counts, Attempt, AuditEntry, Decision, Delivery, MailingContent, Mailing, Message):
         model._default_manager.all().delete()
     User.objects.filter(email__regex="^[uv][0-9]").delete()
     grow(make_mailing(mailing.owner), 300)

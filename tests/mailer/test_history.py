@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone, translation
 
 from mailer.addresses import REASONS
+from mailer.delivery.choices import MOVES
 from mailer.delivery.schedule import TRANSITIONS
 from mailer.durations import duration
 from mailer.history import ACTS, Happening, happening, window_text
@@ -42,7 +43,7 @@ def test_it_leaves_what_it_does_not_know(value: str) -> None:
 
 
 def test_it_has_a_word_for_every_act() -> None:
-    assert {*TRANSITIONS, "window", "block", "unblock", "allow", "invite"} == ACTS.keys()
+    assert {*TRANSITIONS, *MOVES, "window", "block", "unblock", "allow", "invite"} == ACTS.keys()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ def address(name: str, keys: dict[str, int]) -> str:
     words = {
         "action": "pause",
         "act": "block",
+        "choice": "resend",
         "key": "x",
         "token": "x",
         "uidb36": "1",

@@ -11,6 +11,7 @@ const mostRows = 100;
 let leftOut = 0; // since the last snapshot
 let shownStatus = document.querySelector("[data-status]").dataset.status;
 let shownReason = null;
+let notSentTimer = null;
 
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: page.dataset.zone });
 const set = (id, text) => { const found = document.getElementById(id); if (found) found.textContent = text; };
@@ -29,8 +30,16 @@ function show(frame) {
   const rendered = document.getElementById("notice").dataset.reason;
   const isOther = shownReason === null ? rendered !== (progress.reason?.code ?? "") : reason !== shownReason;
   if (progress.status !== shownStatus || isOther) refresh();
+  else refreshNotSent(progress.counts);
   shownStatus = progress.status;
   shownReason = reason;
+}
+
+// It comes with the server's words and buttons: fetched anew where its numbers have changed, every few seconds at most.
+function refreshNotSent({ failed, uncertain, expired }) {
+  const shown = document.getElementById("not-sent")?.dataset.shown;
+  if (shown === undefined || shown === `${failed} ${uncertain} ${expired}` || notSentTimer) return;
+  notSentTimer = setTimeout(() => { notSentTimer = null; refresh(["not-sent"]); }, 3000);
 }
 
 function showProgress(progress) {
@@ -98,13 +107,14 @@ function told(text) {
   return text;
 }
 
-async function refresh() {
+async function refresh(ids = ["status", "actions", "notice", "not-sent", "history"]) {
   const response = await fetch(location.href);
   if (!response.ok || response.redirected) return location.reload();
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!document.querySelector("#attempts") !== !fresh.querySelector("#attempts")) return location.reload();
-  for (const id of ["status", "actions", "notice", "history"]) {
-    document.getElementById(id).replaceWith(document.adoptNode(fresh.getElementById(id)));
+  for (const id of ids) {
+    const found = fresh.getElementById(id);
+    if (found) document.getElementById(id)?.replaceWith(document.adoptNode(found));
   }
 }
 

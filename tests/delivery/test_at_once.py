@@ -1,0 +1,104 @@
+"""Fifty at once: one run, one decision each."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from core.models import User
+from mailer.delivery.choices import last_decision
+from mailer.delivery.ledger import record
+from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.models import AuditEntry, Decision, Delivery, Mailing, MailingContent
+from tests.support.choices import choose
+from tests.support.engine import accepted_by, send
+from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
+from tests.support.results import REJECTED, UNCERTAIN, a_worker, claimed, result
+from tests.support.smtp_server import SmtpServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT_ONCE = 50
+
+
+def at_once(act: Callable[[], Any]) -> Counter[Any]:
+    """What so many threads, each with a connection of its own, got by doing it at the same moment."""
+    ready = threading.Barrier(AT_ONCE)
+
+    def once(_n: int) -> Any:
+        try:
+            ready.wait(30)
+            return act()
+        except TransitionRefused:
+            return "refused"
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return Counter(threads.map(once, range(AT_ONCE)))
+
+
+async def test_many_who_press_send_start_one_run(owner: User, site: Callable[[SmtpServer | int], None]) -> None:
+    def start() -> Mailing:
+        make_crowd(owner, 40)
+        mailing = make_mailing(owner)
+        pressed = at_once(lambda: change_status(mailing.pk, "start", owner).status)
+        assert pressed == {"sending": 1, "refused": AT_ONCE - 1}
+        return mailing
+
+    mailing = await sync_to_async(start)()
+    assert await MailingContent.objects.acount() == 1
+    assert await AuditEntry.objects.filter(action="start").acount() == 1
+    with SmtpServer() as server:
+        site(server)
+        await send()
+    assert set(accepted_by(server).values()) == {1}
+    assert len(server.accepted) == 40
+    assert await sync_to_async(counted)(mailing) == {"sent": 40} == await sync_to_async(really_counted)(mailing)
+
+
+@pytest.mark.parametrize("choice", ["retry_failed", "resend", "treat_as_sent"])
+def test_many_who_choose_decide_once(owner: User, choice: str) -> None:
+    make_crowd(owner, 30)
+    mailing = change_status(make_mailing(owner).pk, "start", owner)
+    worker = a_worker()
+    outcome = REJECTED if choice == "retry_failed" else UNCERTAIN
+    record(worker, [result(claim, outcome) for claim in claimed(worker)])
+    run_schedule()
+    seen = last_decision(mailing.pk)
+    assert at_once(lambda: choose(mailing, choice, owner, seen=seen)) == {30: 1, 0: AT_ONCE - 1}
+    assert Decision.objects.count() == 30
+    assert AuditEntry.objects.filter(action=choice).count() == 1
+    assert AuditEntry.objects.filter(action="reopen").count() == (choice != "treat_as_sent")
+    assert counted(mailing) == really_counted(mailing)
+
+
+def test_choices_and_a_cancel_at_once_leave_nothing_open(owner: User) -> None:
+    make_crowd(owner, 30)
+    mailing = change_status(make_mailing(owner).pk, "start", owner)
+    worker = a_worker()
+    claims = claimed(worker, 20)
+    record(worker, [result(c, UNCERTAIN if c.delivery_id % 2 else REJECTED) for c in claims])
+    acts = iter(["retry_failed", "resend", "treat_as_sent", "pause", "resume", "cancel"] * AT_ONCE)
+    lock = threading.Lock()
+
+    def anything() -> None:
+        with lock:
+            act = next(acts)
+        if act in ("pause", "resume", "cancel"):
+            change_status(mailing.pk, act, owner)
+        else:
+            choose(mailing, act, owner)
+
+    at_once(anything)
+    mailing.refresh_from_db()
+    assert mailing.status == "cancelled"
+    assert not Delivery.objects.filter(state__in=Delivery.OPEN).exists()
+    assert counted(mailing) == really_counted(mailing)
