@@ -134,7 +134,7 @@ def _move_chunk(act: Act, found: QuerySet[Delivery]) -> tuple[int, int | None]:
     chunk = found if last is None else found.filter(pk__lte=last)
     now = db_now()
     insert_select(Decision, chunk, _decision(act, now))
-    n = chunk.update(state=act.move.target, state_reason="", next_attempt_at=now)
+    n = chunk.update(state=act.move.target, state_reason="", next_attempt_at=now, break_count=0, broke_at=None)
     move_counts(act.mailing_id, PAGES, {act.move.source: -n, act.move.target: n})
     publish_on_commit(act.mailing_id)
     return n, last
