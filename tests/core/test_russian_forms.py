@@ -47,7 +47,7 @@ def test_an_edit_conflict_is_told_in_russian(sent: Mailing, page: Client, kind: 
     }
     rows = type(one)._default_manager.filter(pk=one.pk)
     rows.update(**changed[kind])
-    assert "Заменить моей версией" in conflict(page.post(path, typed))
+    assert "Заменить моим" in conflict(page.post(path, typed))
     if kind == "mailing":
         rows.update(status="sending")
         assert "была запущена" in conflict(page.post(path, typed))
