@@ -111,7 +111,7 @@ def test_each_is_wholly_in_the_accounts_language(
     sent = mail_of(name)
     html = html_of(sent)
     typed = {"new", "example", "com", "Mozilla"}
-    for text in (sent.subject, LINK.sub("", str(sent.body)), "\n".join(Seen(LINK.sub("", html)).texts)):
+    for text in (str(sent.subject), LINK.sub("", str(sent.body)), "\n".join(Seen(LINK.sub("", html)).texts)):
         assert latin_words(text) - typed == set()
         assert re.search("[а-я]{3}", text)
     assert '<html lang="ru">' in html
