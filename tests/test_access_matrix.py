@@ -9,11 +9,10 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import reverse
-from django.urls.resolvers import RegexPattern
+from django.urls import resolve, reverse
 
 from core.models import User
-from tests.support.addresses import ADMIN, OURS, address
+from tests.support.addresses import ADMIN, OURS, address, admin_address
 from tests.support.belongings import belongings_of
 
 pytestmark = pytest.mark.django_db
@@ -116,12 +115,16 @@ def test_the_matrix_knows_no_page_that_is_gone() -> None:
 
 @pytest.mark.parametrize("name", sorted(ADMIN))
 def test_the_admin_is_for_staff(name: str, cast: list[User | None], keys: dict[str, int]) -> None:
-    pattern = ADMIN[name].pattern
-    values = {"app_label": "mailer", "content_type_id": 1, "object_id": keys["mailing"], "url": "mailer/nothing"}
-    values |= {"id": keys["user"], "path": "x"}
-    asked = pattern.regex.groupindex if isinstance(pattern, RegexPattern) else pattern.converters
-    url = reverse(name, kwargs={word: values[word] for word in asked})
+    url = admin_address(name, keys)
     for method in ("get", "post"):
         answers = [answer(user, method, url) for user in cast]
         assert all(found in ("L", "R", "403", "404") for found in answers[:-1]), answers
         assert answers[-1] in ("R", "200", "403", "404", "405"), answers
+
+
+def test_the_admins_addresses_are_those_of_its_patterns(keys: dict[str, int]) -> None:
+    """Those without a name too, which can't be reversed."""
+    assert "admin:/admin/(?P<url>.*)$" in ADMIN
+    assert "admin:/admin/mailer/mailing/<path:object_id>/" in ADMIN
+    for name, pattern in ADMIN.items():
+        assert resolve(admin_address(name, keys)).func is pattern.callback, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,8 @@ from django.test import Client, RequestFactory
 
 from core import invitations
 from core.models import User
-from tests.support.mails import html_of, last_mail, links_in
+from tests.support.mails import LINK, html_of, last_mail, links_in
+from tests.support.visible import Seen, latin_words
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +39,7 @@ def mail_of(owner: User, settings: Any) -> Callable[[str], EmailMultiAlternative
     """The mail of this name, as allauth has it sent while a request with a strange Host header is answered."""
     settings.SITE_URL = SITE
     settings.ALLOWED_HOSTS = ["*"]
-    request = RequestFactory().get("/", headers={"host": "evil.example"})
+    request = RequestFactory().get("/", headers={"host": "evil.example", "user-agent": "Mozilla/5.0"})
     request.user = AnonymousUser()
     context = {
         "key": "MQ:1:x",
@@ -99,6 +101,20 @@ def test_it_speaks_the_accounts_language(owner: User, client: Client, settings: 
     User.objects.filter(pk=owner.pk).update(language="ru")
     client.post("/account/password/reset/", {"email": owner.email}, headers={"accept-language": "en"})
     assert 'lang="ru"' in html_of(last_mail(owner.email))
+
+
+@pytest.mark.parametrize("name", WITH_LINK)
+def test_each_is_wholly_in_the_accounts_language(
+    mail_of: Callable[[str], EmailMultiAlternatives], owner: User, name: str
+) -> None:
+    User.objects.filter(pk=owner.pk).update(language="ru")
+    sent = mail_of(name)
+    html = html_of(sent)
+    typed = {"new", "example", "com", "Mozilla"}
+    for text in (str(sent.subject), LINK.sub("", str(sent.body)), "\n".join(Seen(LINK.sub("", html)).texts)):
+        assert latin_words(text) - typed == set()
+        assert re.search("[а-я]{3}", text)
+    assert '<html lang="ru">' in html
 
 
 def test_where_registration_is_closed_no_mail_leads_there(

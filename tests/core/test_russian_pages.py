@@ -10,44 +10,24 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from core.models import User
-from mailer.delivery.claim import renew_lease
-from mailer.delivery.ledger import record
-from mailer.delivery.outcome import Phase, Reply, classify_break, classify_reply
 from mailer.delivery.schedule import change_status
-from mailer.importing import import_recipients
-from mailer.models import Delivery, Mailing, Recipient
+from mailer.models import Delivery, Mailing, Recipient, Worker
 from mailer.reasons import MAILING_REFUSED, StatusReason
 from tests.support.mailings import make_mailing
-from tests.support.results import a_worker, claimed, result
-from tests.support.visible import WORD, latin_words_of
+from tests.support.russian import a_reader, a_sent_mailing
+from tests.support.visible import latin_words_of
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def reader(owner: User) -> User:
-    owner.full_name, owner.language, owner.time_zone = "Ольга Петрова", "ru", "Asia/Yekaterinburg"
-    owner.save()
-    rows = "\n".join(f"p{n}@example.com,Получатель {n},из зала" for n in range(4))
-    import_recipients(owner, rows)
-    return owner
+    return a_reader(owner)
 
 
 @pytest.fixture
 def sent(reader: User) -> Mailing:
-    """A mailing with an attempt of every kind."""
-    mailing = make_mailing(reader, subject="Новости", body="Здравствуйте, {{ recipient.full_name }}!")
-    change_status(mailing.pk, "start", reader)
-    worker = a_worker()
-    outcomes = [
-        classify_reply(Phase.BODY, Reply(250, "2.0.0 принято")),
-        classify_reply(Phase.RCPT, Reply(550, "5.1.1 нет такого")),
-        classify_reply(Phase.RCPT, Reply(450, "4.7.1 позже")),
-        classify_break(Phase.BODY, "The connection was lost"),
-    ]
-    record(worker, [result(claim, outcome) for claim, outcome in zip(claimed(worker), outcomes, strict=True)])
-    renew_lease(worker, "Connection refused by 127.0.0.1:25 (since 10:30 UTC)")
-    return mailing
+    return a_sent_mailing(reader)
 
 
 @pytest.fixture
@@ -75,6 +55,10 @@ def paths(mailing: Mailing) -> Iterator[str]:
                 yield reverse(name, kwargs={key: values[key] for key in wanted})
 
 
+def is_page(response: Any) -> bool:
+    return response.status_code == 200 and "html" in response["Content-Type"]
+
+
 def test_every_page_is_in_russian(sent: Mailing, page: Client, settings: Any) -> None:
     settings.EMBEDDED = True  # with the mail catcher
     draft = make_mailing(sent.owner, subject="Черновик", body="Здравствуйте")
@@ -82,7 +66,7 @@ def test_every_page_is_in_russian(sent: Mailing, page: Client, settings: Any) ->
     looked_at, wrong = 0, {}
     for path in sorted({*paths(sent), *paths(draft), "/nope/"}):
         response = page.get(path)
-        if response.status_code in (200, 404) and "html" in response["Content-Type"]:
+        if is_page(response) or response.status_code == 404:
             looked_at += 1
             content = response.content.decode()
             words = latin_words_of(content)
@@ -110,38 +94,32 @@ def test_a_mailings_page_is_in_russian_whatever_became_of_it(sent: Mailing, page
     assert latin_words_of(page.get(f"/mailings/{Mailing.objects.latest('pk').pk}/").content.decode()) == set()
 
 
-FORMS = [
-    ("recipient_create", {"email": "никто", "full_name": "a\nb"}),
-    ("recipient_create", {"email": "a b@example.com"}),
-    ("recipient_create", {"email": "p1@example.com"}),
-    ("recipient_create", {"email": ""}),
-    ("recipient_import", {}),
-    ("recipient_import", {"pasted": 'x@example..com\nнет\n"p@example.com\n'}),
-    ("recipient_import", {"pasted": "p1@example.com,a,b,c\np1@example.com\np1@example.com\n"}),
-    ("message_create", {"subject": "Привет", "body": "{{ recipient.full_name | shout }}"}),
-    ("message_create", {"subject": "a\tb", "body": "{{ имя }}"}),
-    ("message_create", {"subject": "", "body": ""}),
-    ("mailing_create", {"starts_at": "2031-01-02T10:00", "ends_at": "2031-01-02T09:00", "audience": "x"}),
-    ("mailing_create", {"starts_at": "когда-то", "ends_at": "2031-02-31T09:00"}),
-    ("mailing_create", {"starts_at": "", "ends_at": "2001-01-01T09:00"}),
-    ("settings", {"full_name": "я" * 201, "language": "tlh", "time_zone": "Луна"}),
-    ("account_change_password", {"oldpassword": "нет", "password1": "1", "password2": "2"}),
-    ("account_email", {"action_add": "", "email": "нет"}),
-]
+def test_every_page_of_a_manager_is_in_russian(sent: Mailing, manager: User, client: Client) -> None:
+    User.objects.filter(pk=manager.pk).update(language="ru", full_name="Мария")
+    client.force_login(manager)
+    owner, everybodys = f"/users/{sent.owner_id}/", "?whose=everybody"
+    theirs = [path for path in paths(sent) if is_page(client.get(path)) and not path.startswith("/account/")]
+    assert f"/mailings/{sent.pk}/" in theirs
+    people = ["/users/", "/users/?q=нет", "/users/?kind=blocked", owner, f"/users/{manager.pk}/"]
+    lists = [reverse(name) + everybodys for name in ("home", "mailing_list", "message_list", "recipient_list")]
+    wrong = {path: latin_words_of(client.get(path).content.decode()) for path in [*theirs, *people, *lists]}
+    assert {path: words for path, words in wrong.items() if words} == {}
+    for act in ("block", "block", "unblock", "allow"):
+        assert latin_words_of(client.post(f"{owner}{act}/", follow=True).content.decode()) == set()
 
 
-@pytest.mark.parametrize(("name", "data"), FORMS)
-def test_what_is_wrong_with_a_form_is_told_in_russian(sent: Mailing, page: Client, name: str, data: Any) -> None:
-    response = page.post(reverse(name), data)
-    assert response.status_code == 200
-    allowed = {"shout"} | set(WORD.findall(str(data)))
-    assert latin_words_of(response.content.decode()) - allowed == set()
-
-
-@pytest.mark.parametrize("name", ["account_login", "account_signup", "account_reset_password"])
-def test_who_is_not_signed_in_is_answered_in_the_browsers_language(client: Client, name: str) -> None:
-    wrong, headers = {"email": "нет", "login": "нет", "password1": "1"}, {"accept-language": "ru"}
-    for response in (client.get(reverse(name), headers=headers), client.post(reverse(name), wrong, headers=headers)):
-        content = response.content.decode()
-        assert '<html lang="ru">' in content
+@pytest.mark.parametrize("approval", [True, False])
+def test_what_holds_a_new_account_back_is_told_in_russian(
+    sent: Mailing, manager: User, page: Client, client: Client, settings: Any, approval: bool
+) -> None:
+    settings.NEW_ACCOUNT_DAILY_CAP, settings.SENDING_REQUIRES_APPROVAL = 2, approval
+    User.objects.filter(pk=sent.owner_id).update(sending_allowed_at=None)
+    User.objects.filter(pk=manager.pk).update(language="ru", full_name="Мария")
+    Worker.objects.update(trouble="")
+    told = "Ждёт разрешения" if approval else "Дневное ограничение исчерпано"
+    for path in ("/", f"/mailings/{sent.pk}/"):
+        content = page.get(path).content.decode()
+        assert told in content
         assert latin_words_of(content) == set()
+    client.force_login(manager)
+    assert latin_words_of(client.get(f"/users/{sent.owner_id}/").content.decode()) == set()

@@ -64,10 +64,10 @@ def test_opening_somebody_elses_link_signs_nobody_out(client: Client, owner: Use
     sign_up(Client())
     client.force_login(owner)
     client.get(link_for(NEW))
-    assert client.get("/").status_code == 200
+    assert client.get("/settings/").status_code == 200
     client.post(link_for(NEW))
     assert EmailAddress.objects.get(email=NEW).verified
-    assert client.get("/").status_code == 302
+    assert client.get("/settings/").status_code == 302
 
 
 def test_a_second_click_says_that_the_link_has_done_its_work(client: Client) -> None:

@@ -16,6 +16,7 @@ from django.test import Client
 from core.models import User
 from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Mailing, Message, Recipient
+from tests.support.forms import opened
 from tests.support.mailings import make_mailing, make_recipients
 
 pytestmark = pytest.mark.django_db
@@ -42,17 +43,6 @@ def mailing(owner: User, recipient: Recipient) -> Mailing:
 def page(owner: User, client: Client) -> Client:
     client.force_login(owner)
     return client
-
-
-def opened(client: Client, path: str) -> dict[str, Any]:
-    """What a browser would send back from the form on this page."""
-    form = client.get(path).context["form"]
-    values = {bound.html_name: bound.value() for bound in form}
-    return {name: _as_typed(value) for name, value in values.items()}
-
-
-def _as_typed(value: Any) -> Any:
-    return f"{value:%Y-%m-%dT%H:%M}" if hasattr(value, "tzinfo") else value
 
 
 def shown(response: Any) -> dict[str, Any]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.resolvers import RegexPattern
 
+GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>")  # of a regular expression, or of a route
 
-def patterns(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
+
+def patterns(resolver: URLResolver, namespace: str = "", route: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """By name; one that has no name by its whole route, which begins with a slash."""
     for pattern in resolver.url_patterns:
         if isinstance(pattern, URLResolver):
-            yield from patterns(pattern, f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace)
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from patterns(pattern, inner, route + str(pattern.pattern))
         else:
-            yield f"{namespace}{pattern.name}", pattern
+            yield f"{namespace}{pattern.name or f'/{route}{pattern.pattern}'}", pattern
 
 
 URLS = dict(patterns(get_resolver()))
@@ -23,7 +28,6 @@ ADMIN = {name: pattern for name, pattern in URLS.items() if name.startswith("adm
 
 def address(name: str, keys: dict[str, int]) -> str:
     """The address of this name, filled in with somebody's belongings."""
-    pattern = URLS[name].pattern
     words = {
         "action": "pause",
         "act": "block",
@@ -33,8 +37,28 @@ def address(name: str, keys: dict[str, int]) -> str:
         "uidb36": "1",
         "delivery_pk": keys["delivery"],
     }
-    asked = pattern.regex.groupindex if isinstance(pattern, RegexPattern) else pattern.converters
-    return reverse(name, kwargs={word: words[word] if word in words else _pk(name, keys) for word in asked})
+    return reverse(name, kwargs={word: words[word] if word in words else _pk(name, keys) for word in _asked(name)})
+
+
+def admin_address(name: str, keys: dict[str, int]) -> str:
+    """The address of this name in the admin, or of this route, about somebody's belongings."""
+    words: Mapping[str, object] = {
+        "app_label": "mailer",
+        "content_type_id": 1,
+        "object_id": keys["mailing"],
+        "url": "mailer/nothing",
+        "id": keys["user"],
+        "path": "x",
+    }
+    _, slash, route = name.partition("/")
+    if slash:
+        return "/" + GROUP.sub(lambda group: str(words[group[1] or group[2]]), route).rstrip("$")
+    return reverse(name, kwargs={word: words[word] for word in _asked(name)})
+
+
+def _asked(name: str) -> list[str]:
+    pattern = URLS[name].pattern
+    return list(pattern.regex.groupindex if isinstance(pattern, RegexPattern) else pattern.converters)
 
 
 def _pk(name: str, keys: dict[str, int]) -> int:

@@ -10,6 +10,8 @@ from django.core.mail import EmailMultiAlternatives
 
 from core import outgoing
 
+LINK = re.compile(r"https?://[^\s\"<]+")
+
 
 def sent_mails() -> list[EmailMultiAlternatives]:
     """All that was sent in this test, once the thread that sends is done."""
@@ -28,7 +30,7 @@ def html_of(sent: EmailMultiAlternatives) -> str:
 
 
 def links_in(text: str) -> list[str]:
-    return re.findall(r"https?://[^\s\"<]+", text)
+    return LINK.findall(text)
 
 
 def path_in(sent: EmailMultiAlternatives, beginning: str) -> str:
