@@ -257,4 +257,5 @@ class RecentRate:
 
 async def _wait(event: asyncio.Event, most: float) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), most)
+        async with asyncio.timeout(most):
+            await event.wait()

@@ -25,7 +25,9 @@ async def publish_changes(mailing_ids: Iterable[int]) -> None:
     """Wake the watchers of these mailings. Never raises: without it they look every second by themselves."""
     for mailing_id in mailing_ids:
         try:
-            await asyncio.wait_for(_publish(mailing_id), PUBLISH_TIMEOUT)
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes as the inner call ends.
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await _publish(mailing_id)
         except Exception as error:  # whatever the layer's backend raises
             logger.warning("The channel layer did not take an event: %r", error)
             return

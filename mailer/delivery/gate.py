@@ -56,7 +56,8 @@ class Gate:
             return True
         self._updated.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._updated.wait(), LOOK_EVERY)
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._updated.wait()
         return self._clock() < self._trusted_until
 
     def allows(self, mailing_id: int) -> bool:

@@ -50,7 +50,8 @@ class Sender:
     async def _next(self, claims: asyncio.Queue[Claim | None]) -> Claim | None:
         while True:
             try:
-                return await asyncio.wait_for(claims.get(), IDLE_CONNECTION)
+                async with asyncio.timeout(IDLE_CONNECTION):
+                    return await claims.get()
             except TimeoutError:
                 await self._disconnect()
 

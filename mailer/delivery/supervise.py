@@ -35,4 +35,5 @@ async def send_forever(concurrency: int, stop: asyncio.Event) -> None:
         except Exception:
             logger.exception("The sender failed and starts again in %g s.", RESTART_PAUSE)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), RESTART_PAUSE)
+                async with asyncio.timeout(RESTART_PAUSE):
+                    await stop.wait()

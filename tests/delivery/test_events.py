@@ -54,3 +54,24 @@ def test_a_change_of_status_goes_through_without_redis(owner: User, settings: An
     nothing_listens(settings)
     make_crowd(owner, 1)
     assert change_status(make_mailing(owner).pk, "start", owner).status == "sending"
+
+
+async def test_a_publisher_stops_when_it_is_cancelled_as_the_layer_answers(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CHANNEL_LAYERS = IN_MEMORY
+
+    async def publish_for_ever() -> None:
+        while True:
+            await publish_changes([1])
+            await asyncio.sleep(0)
+
+    publisher = asyncio.create_task(publish_for_ever())
+
+    async def cancelling(*_args: object) -> None:
+        await asyncio.sleep(0)
+        publisher.cancel()
+
+    monkeypatch.setattr(InMemoryChannelLayer, "group_send", cancelling)
+    await asyncio.wait([publisher], timeout=2)
+    assert publisher.cancelled()
