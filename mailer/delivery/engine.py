@@ -123,7 +123,7 @@ class Engine:
         if self._failure is not None:
             raise self._failure
         self._summary.left = await self._database(work_left, self._options.only_mailing)
-        self._summary.states.update(self._worker.swept)
+        self._summary.states.update(self._worker.swept.outcomes)
         self._summary.trouble = self._trouble()
         return self._summary
 
@@ -221,7 +221,7 @@ class Engine:
     async def _look(self) -> None:
         asked_at = seconds()
         try:
-            self._gate.update(await self._database(gate.look, list(self._in_hand)), asked_at)
+            self._gate.update(await self._database(gate.look, self._worker.id, list(self._in_hand)), asked_at)
         except DATABASE_GONE as error:
             logger.warning("The database is away: %s", error)
 
@@ -233,7 +233,9 @@ class Engine:
 
     async def _keep_publishing(self) -> None:
         while True:
-            changed, self._changed = self._changed, set()
+            changed = self._changed | self._worker.swept.mailing_ids
+            self._changed = set()
+            self._worker.swept.mailing_ids.clear()
             await publish_changes(changed)
             await asyncio.sleep(PUBLISH_EVERY)
 

@@ -220,6 +220,13 @@ def take_over(directory: Path, worker_id: int) -> Takeover | None:
     return None if lock is None else Takeover(path, lock)
 
 
+def journals_in(directory: Path) -> list[int]:
+    """The numbers of the workers whose journals lie in the folder."""
+    if not directory.exists():
+        return []
+    return [int(path.stem) for path in directory.iterdir() if re.fullmatch(r"\d+\.log", path.name)]
+
+
 @cache
 def boot_id(path: Path = BOOT_ID) -> str:
     """What changes when the machine starts anew. Where that can't be told, each process counts as a boot."""

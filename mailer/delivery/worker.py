@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from mailer.delivery.claim import LEASE, RENEW_EVERY, register_worker, renew_lea
 from mailer.delivery.database import DATABASE_GONE, DatabaseThread
 from mailer.delivery.gate import Gate
 from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.ledger import Recorded
+from mailer.delivery.silence import Witness
 from mailer.delivery.sweep import sweep_dead_workers
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ class Worker:
     journal: Journal
     journals: Path
     host: str
-    swept: Counter[str] = field(default_factory=Counter)  # what became of the claims of dead workers, by state
+    witness: Witness = field(default_factory=Witness)
+    swept: Recorded = field(default_factory=Recorded)  # what became of the claims of dead workers
 
     async def keep_lease(self, trouble: Callable[[], str]) -> None:
         """Renew the lease every few seconds, and at once when the trouble changes; sweep after dead workers.
@@ -56,7 +58,7 @@ class Worker:
 
     async def sweep(self) -> None:
         """Take over what dead workers have left."""
-        self.swept.update(await self.database(sweep_dead_workers, self.id, self.journals, self.host))
+        self.swept.add(await self.database(sweep_dead_workers, self.id, self.journals, self.host, self.witness))
 
     async def renew(self, trouble: str) -> None:
         asked_at = seconds()
@@ -80,7 +82,11 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
             await worker.renew("")
             yield worker
         finally:
-            await database(retire_worker, worker_id)
-            journal.close()
+            try:
+                await database(retire_worker, worker_id)
+            except DATABASE_GONE as error:
+                logger.warning("The lease is left to run out: %s", error)
+            finally:
+                journal.close()
     finally:
         database.close()
