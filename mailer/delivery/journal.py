@@ -7,6 +7,7 @@ Each line is a CRC-32 and a JSON array, written by one `write(2)`, so that it ou
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import fcntl
@@ -58,6 +59,8 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._closed_segments: list[Segment] = []
         self._number = 0
+        self._unsynced: list[asyncio.Future[None]] = []  # who waits for the disk
+        self._syncing: asyncio.Task[None] | None = None
         self._segment = self._new_segment()
 
     @classmethod
@@ -92,10 +95,24 @@ class Journal:
             raise _unwritable(error) from error
 
     def handing_over(self, delivery_id: int, number: int, at: float) -> None:
-        """To be called right before the final dot; `at` in seconds since 1970. Raises JournalUnwritable."""
+        """To be called, and `synced` awaited, right before the final dot; `at` in seconds since 1970.
+
+        Raises JournalUnwritable.
+        """
         self._append((delivery_id, number), ["handing over", delivery_id, number, float(at)])
-        if self._sync:
-            self._flush()
+
+    async def synced(self) -> None:
+        """With `sync`, wait until what is written is on the disk: one sync serves all who wait.
+
+        Raises JournalUnwritable.
+        """
+        if not self._sync:
+            return
+        on_disk = asyncio.get_running_loop().create_future()
+        self._unsynced.append(on_disk)
+        if self._syncing is None or self._syncing.done():
+            self._syncing = asyncio.create_task(self._sync_all())
+        await on_disk
 
     def reply(self, delivery_id: int, number: int, at: float, outcome: Outcome) -> None:
         """To be called right after the outcome is known. Raises JournalUnwritable."""
@@ -129,14 +146,24 @@ class Journal:
             raise _unwritable(error) from error
         self._segment.open_keys.add(key)
 
-    def _flush(self) -> None:
-        try:
-            os.fdatasync(self._segment.descriptor)
-        except OSError as error:
-            raise _unwritable(error) from error
+    async def _sync_all(self) -> None:
+        """Sync for those who wait, then for those who came meanwhile, on a thread, until nobody waits."""
+        while self._unsynced:
+            waiting, self._unsynced = self._unsynced, []
+            descriptor = os.dup(self._segment.descriptor)  # the segment may be closed meanwhile
+            try:
+                await asyncio.to_thread(os.fdatasync, descriptor)
+            except OSError as error:
+                _fail(waiting, _unwritable(error))
+            finally:
+                os.close(descriptor)
+            _succeed(waiting)
 
     def _rotate(self) -> None:
-        full, self._segment = self._segment, self._new_segment()
+        full = self._segment
+        if self._sync:
+            os.fdatasync(full.descriptor)  # those who wait will sync the next one
+        self._segment = self._new_segment()
         os.close(full.descriptor)
         self._closed_segments.append(full)
         self.recorded(())
@@ -313,6 +340,18 @@ def _outcome_fields(outcome: Outcome) -> list[Any]:
 def _outcome(fields: list[Any]) -> Outcome:
     kind, scope, phase, reply_code, enhanced_code, server_response = fields
     return Outcome(Kind(kind), Scope(scope), Phase(phase), reply_code, enhanced_code, server_response)
+
+
+def _succeed(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for on_disk in waiting:
+        if not on_disk.done():
+            on_disk.set_result(None)
+
+
+def _fail(waiting: Iterable[asyncio.Future[None]], error: JournalUnwritable) -> None:
+    for on_disk in waiting:
+        if not on_disk.done():
+            on_disk.set_exception(error)
 
 
 def _sync_directory(directory: Path) -> None:

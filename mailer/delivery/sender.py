@@ -77,12 +77,14 @@ class Sender:
             return rejected_here(str(problem))
         handed_over = False
 
-        def hand_over() -> bool:
+        async def hand_over() -> bool:
             nonlocal handed_over
-            if self._gate.allows(claim.mailing_id):
-                self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
-                handed_over = True
-            return handed_over
+            if not self._gate.allows(claim.mailing_id):
+                return False
+            self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
+            handed_over = True
+            await self._journal.synced()
+            return self._gate.allows(claim.mailing_id)  # the disk may have taken its time
 
         outcome = await connection.deliver(envelope, hand_over)
         if handed_over:
