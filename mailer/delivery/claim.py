@@ -108,6 +108,13 @@ def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime) -> li
     return [claim_of(delivery, now) for delivery in deliveries]
 
 
+def claims_of(worker_id: int) -> list[Claim]:
+    """All that the worker holds by the database, whether it knows or not: the answer to a commit may get lost."""
+    now = db_now()
+    held = Delivery.objects.filter(worker=worker_id, state=State.SENDING)
+    return [claim_of(delivery, now) for delivery in held.order_by("next_attempt_at", "id")]
+
+
 def claim_of(delivery: Delivery, now: datetime) -> Claim:
     """The claim on a delivery whose row was read before or after it was taken, at `now`."""
     return Claim(

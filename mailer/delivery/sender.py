@@ -10,6 +10,7 @@ from django.utils import timezone
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer
 from mailer.delivery.connection import ConnectFailed, Connection
+from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Result
 from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withheld
 from mailer.delivery.transport import Transport
@@ -27,6 +28,7 @@ class Sender:
         worker: Worker,
         transport: Transport,
         composers: Mapping[int, Composer | TemplateProblem],
+        leash: Leash,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._gate = worker.gate
@@ -34,6 +36,7 @@ class Sender:
         self._transport = transport
         self._breaker = transport.breaker
         self._composers = composers
+        self._leash = leash
         self._is_stopping = is_stopping
         self._connection: Connection | None = None
 
@@ -55,8 +58,9 @@ class Sender:
                 await self._disconnect()
 
     async def _send(self, claim: Claim) -> Outcome:
-        while not await self._gate.is_fresh() and not self._is_stopping():
+        while not (await self._gate.is_fresh() and await self._leash.has_room()) and not self._is_stopping():
             continue
+        self._leash.begin()
         if self._is_stopping() or self._breaker.is_open or not self._gate.allows(claim.mailing_id):
             return withheld(Phase.CONNECT)
         try:

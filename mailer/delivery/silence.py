@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from core.clock import seconds
-from mailer.delivery.claim import LEASE
+from mailer.delivery import claim
 from mailer.models import Worker
 
 
@@ -25,7 +25,7 @@ class Witness:
     def look(self, workers: Iterable[Worker]) -> None:
         """Note their leases as they were just read."""
         now = self._clock()
-        if now - self._looked_at > LEASE.total_seconds() / 2:
+        if now - self._looked_at > claim.LEASE.total_seconds() / 2:
             self._seen.clear()
         self._looked_at = now
         before = self._seen
@@ -37,4 +37,4 @@ class Witness:
     def has_seen_silence(self, worker: Worker) -> bool:
         """Whether it has not renewed its lease for one whole lease before our eyes."""
         _lease, since = self._seen.get(worker.pk, (None, self._clock()))
-        return self._clock() - since >= LEASE.total_seconds()
+        return self._clock() - since >= claim.LEASE.total_seconds()
