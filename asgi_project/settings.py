@@ -105,7 +105,7 @@ if env["DB_NAME"]:
             # Under ASGI each request has its own thread: persistent connections would pile up, so they are pooled.
             "CONN_MAX_AGE": 0,
             "CONN_HEALTH_CHECKS": True,
-            # After the reconnect timeout the next who wants a connection tries anew, instead of at ever longer intervals.
+            # Where it tried in vain for the reconnect timeout (in seconds), whoever wants a connection tries anew.
             "OPTIONS": {"pool": {"min_size": 2, "max_size": 20, "timeout": 10, "reconnect_timeout": 5}},
         }
     }

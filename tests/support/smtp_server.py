@@ -16,6 +16,7 @@ import os
 import re
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Accepted:
     rcpt_to: str
     message_id: str
     content: bytes
+    at: float = field(default_factory=time.time, compare=False)  # when its final dot had come, in seconds since 1970
 
 
 # The misbehaviours, by name.
