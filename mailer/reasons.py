@@ -11,6 +11,8 @@ from django.utils.translation import gettext_noop
 LOGIN_REFUSED = "login_refused"
 MAILING_REFUSED = "mailing_refused"
 OWNER_BLOCKED = "owner_blocked"
+RESTORED = "restored"
+OTHER_DATABASE = "other_database"
 WINDOW_ENDED = "window_ended"
 
 SENTENCES = {
@@ -19,6 +21,14 @@ SENTENCES = {
     ),
     MAILING_REFUSED: gettext_noop("The mail server refuses this mailing as a whole. It says: %(words)s"),
     OWNER_BLOCKED: gettext_noop("Its owner has been blocked."),
+    RESTORED: gettext_noop(
+        "The database is an older copy of itself, as after a backup was restored: it may not know of mail that has "
+        "gone out since. Compare with your mail server’s log. Then go on with this mailing, or cancel it."
+    ),
+    OTHER_DATABASE: gettext_noop(
+        "The sender’s folder belongs to another database. Make sure that this one is the right one. Then go on with "
+        "this mailing, or cancel it."
+    ),
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
 }
 

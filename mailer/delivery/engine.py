@@ -17,7 +17,7 @@ from typing import Any
 
 from core.clock import seconds
 from mailer.delivery import gate
-from mailer.delivery.claim import MOST_CLAIMED, Claim, claim_deliveries, claims_of
+from mailer.delivery.claim import MOST_CLAIMED, Claim
 from mailer.delivery.compose import Composer
 from mailer.delivery.content import load_composers
 from mailer.delivery.database import DATABASE_GONE
@@ -127,6 +127,7 @@ class Engine:
             raise self._failure
         self._summary.left = await self._database(work_left, self._options.only_mailing)
         self._summary.states.update(self._worker.swept.outcomes)
+        self._summary.paused |= self._worker.held
         self._summary.trouble = self._trouble()
         return self._summary
 
@@ -189,8 +190,8 @@ class Engine:
 
     async def _claim(self, most: int) -> list[Claim]:
         if self._answer_lost:
-            return await self._database(claims_of, self._worker.id)
-        return await self._database(claim_deliveries, self._worker.id, most, self._options.only_mailing)
+            return await self._worker.held_claims()
+        return await self._worker.claim(most, self._options.only_mailing)
 
     async def _prepare_contents(self, mailing_ids: set[int]) -> None:
         if missing := mailing_ids - self._composers.keys():

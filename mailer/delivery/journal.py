@@ -71,11 +71,13 @@ class Journal:
         host: str,
         boot_id: str,
         sync: bool,
+        instance: str = "",
         segment_bytes: int = SEGMENT_BYTES,
     ) -> Journal:
         """Begin the worker's journal. Raises JournalUnwritable, also where another process holds its lock.
 
-        With `sync` each hand-over is on the disk before it happens, and so outlives a power cut.
+        With `sync` each hand-over is on the disk before it happens, and so outlives a power cut. `instance` is the
+        token of the database's line of history.
         """
         path = directory / f"{worker_id}.log"
         try:
@@ -84,7 +86,7 @@ class Journal:
             lock = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _write(lock, 0, ["header", host, boot_id, sync])
+                _write(lock, 0, ["header", host, boot_id, sync, instance])
                 if sync:
                     os.fsync(lock)
                 return cls(path, lock, sync, segment_bytes)
@@ -173,7 +175,7 @@ class Journal:
         path = self._path.with_suffix(f".{self._number}.log")
         segment = Segment(path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600))
         if self._sync:
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         return segment
 
 
@@ -195,6 +197,7 @@ class Takeover:
         self._segments = _segments(path)
         self.host = ""
         self.boot_id = ""
+        self.instance = ""
         self._synced = False
         self._damaged = False
         self.entries: dict[Key, Entry] = {}
@@ -204,12 +207,14 @@ class Takeover:
             except ValueError:  # words that this version does not know
                 self._damaged = True
 
-    def proves_silence(self, boot_id: str) -> bool:
+    def proves_silence(self, boot_id: str, instance: str = "") -> bool:
         """Whether what it does not mention was never handed over.
 
-        Not so after another boot, unless it was synced, nor when lines within it cannot be read.
+        Not so after another boot, unless it was synced, nor when lines within it cannot be read; nor for a database
+        that was restored: what it does not know of any more may have been recorded before, and gone from here.
         """
-        return not self._damaged and self.boot_id != "" and (self._synced or self.boot_id == boot_id)
+        is_whole = not self._damaged and self.boot_id != "" and self.instance == instance
+        return is_whole and (self._synced or self.boot_id == boot_id)
 
     def remove(self) -> None:
         """The ledger has committed all of it."""
@@ -229,8 +234,8 @@ class Takeover:
 
     def _read(self, line: bytes) -> None:
         match _parsed(line):
-            case ["header", str(host), str(boot_id), bool(synced)]:
-                self.host, self.boot_id, self._synced = host, boot_id, synced
+            case ["header", str(host), str(boot_id), bool(synced), str(instance)]:
+                self.host, self.boot_id, self._synced, self.instance = host, boot_id, synced, instance
             case ["handing over", int(delivery_id), int(number), float(at)]:
                 self.entries[delivery_id, number] = Entry(at)
             case ["reply", int(delivery_id), int(number), float(at), *fields]:
@@ -354,7 +359,7 @@ def _fail(waiting: Iterable[asyncio.Future[None]], error: JournalUnwritable) -> 
             on_disk.set_exception(error)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -38,7 +38,7 @@ from tests.support.results import (
     claimed,
     result,
 )
-from tests.support.sweeping import HOST, killed_worker, sweep, sweep_after_long_silence
+from tests.support.sweeping import HOST, answered, killed_worker, sweep, sweep_after_long_silence
 
 pytestmark = pytest.mark.django_db
 
@@ -49,18 +49,6 @@ BUSY_AFTER_DOT = classify_reply(Phase.BODY, Reply(421, "4.3.2 Busy"))
 def mailing(owner: User) -> Mailing:
     make_crowd(owner, 5)
     return change_status(make_mailing(owner).pk, "start", owner)
-
-
-def answered(*outcomes: Outcome | None) -> Callable[[Journal, list[Claim]], None]:
-    """Hands over as many mails as there are outcomes. None: no reply came."""
-
-    def work(journal: Journal, claims: list[Claim]) -> None:
-        for claim, outcome in zip(claims, outcomes, strict=False):
-            journal.handing_over(claim.delivery_id, claim.number, 1.0)
-            if outcome is not None:
-                journal.reply(claim.delivery_id, claim.number, 2.0, outcome)
-
-    return work
 
 
 def gone_and_back(tmp_path: Path, work: Callable[[Journal, list[Claim]], None], boot: str = "") -> Path:

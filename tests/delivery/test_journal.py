@@ -46,7 +46,7 @@ time.sleep(60)
 
 
 def begin(folder: Path, worker_id: int = 7, sync: bool = False, segment_bytes: int = 4 * 1024 * 1024) -> Journal:
-    return Journal.open(folder, worker_id, "here", BOOT, sync, segment_bytes)
+    return Journal.open(folder, worker_id, "here", BOOT, sync, segment_bytes=segment_bytes)
 
 
 def crash(journal: Journal) -> None:

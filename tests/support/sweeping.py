@@ -11,6 +11,7 @@ from core.clock import shifted
 from mailer.delivery.claim import LEASE, Claim, register_worker
 from mailer.delivery.journal import Journal, boot_id
 from mailer.delivery.ledger import Recorded
+from mailer.delivery.outcome import Outcome
 from mailer.delivery.silence import Witness
 from mailer.delivery.sweep import SILENCE, sweep_dead_workers
 from mailer.models import Worker
@@ -30,6 +31,18 @@ def killed_worker(folder: Path, work: Callable[[Journal, list[Claim]], None], bo
         os._exit(137)
     os.waitpid(child, 0)
     return worker
+
+
+def answered(*outcomes: Outcome | None) -> Callable[[Journal, list[Claim]], None]:
+    """Hands over as many mails as there are outcomes. None: no reply came."""
+
+    def work(journal: Journal, claims: list[Claim]) -> None:
+        for claim, outcome in zip(claims, outcomes, strict=False):
+            journal.handing_over(claim.delivery_id, claim.number, 1.0)
+            if outcome is not None:
+                journal.reply(claim.delivery_id, claim.number, 2.0, outcome)
+
+    return work
 
 
 def sweep(folder: Path, host: str = HOST, witness: Witness | None = None) -> Recorded:
