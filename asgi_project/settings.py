@@ -105,7 +105,8 @@ if env["DB_NAME"]:
             # Under ASGI each request has its own thread: persistent connections would pile up, so they are pooled.
             "CONN_MAX_AGE": 0,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"pool": {"min_size": 2, "max_size": 20, "timeout": 10}},
+            # Where it tried in vain for the reconnect timeout (in seconds), whoever wants a connection tries anew.
+            "OPTIONS": {"pool": {"min_size": 2, "max_size": 20, "timeout": 10, "reconnect_timeout": 5}},
         }
     }
 else:

@@ -20,6 +20,7 @@ ACTS: dict[str, str | Promise] = {
     "unschedule": pgettext_lazy("history", "made a draft again"),
     "start": pgettext_lazy("history", "started"),
     "pause": pgettext_lazy("history", "paused"),
+    "hold": pgettext_lazy("history", "held"),
     "resume": pgettext_lazy("history", "resumed"),
     "cancel": pgettext_lazy("history", "cancelled"),
     "complete": pgettext_lazy("history", "completed"),

@@ -44,4 +44,10 @@ ENGINE = Phrasebook(
     # sweep.py
     gettext_noop("The sender stopped after handing the mail over; the server's reply is not known."),
     gettext_noop("The sender vanished and its journal cannot tell whether the mail was handed over."),
+    # evidence.py
+    gettext_noop("The journal of the sender was found afterwards."),
+    gettext_noop("The sender that had been given up told it afterwards."),
+    gettext_noop("The mail was not handed over to the server."),
+    # salvage.py
+    gettext_noop("The server's words could not be stored."),
 )

@@ -26,6 +26,8 @@ DMARC_FAILED = "dmarc_failed"
 AUTHENTICATION_MISSING = "authentication_missing"
 REVERSE_DNS_MISSING = "reverse_dns_missing"
 OWNER_BLOCKED = "owner_blocked"
+RESTORED = "restored"
+OTHER_DATABASE = "other_database"
 WINDOW_ENDED = "window_ended"
 CHOSEN_ONE = "chosen_one"
 CHOSEN_MANY = "chosen_many"
@@ -87,6 +89,14 @@ SENTENCES = {
         "which leads to a name that leads back to the address, then resume. The mail server says: %(words)s"
     ),
     OWNER_BLOCKED: gettext_noop("Its owner has been blocked."),
+    RESTORED: gettext_noop(
+        "The database is an older copy of itself, as after a backup was restored: it may not know of mail that has "
+        "gone out since. Compare with your mail server’s log. Then go on with this mailing, or cancel it."
+    ),
+    OTHER_DATABASE: gettext_noop(
+        "The sender’s folder belongs to another database. Make sure that this one is the right one. Then go on with "
+        "this mailing, or cancel it."
+    ),
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
     CHOSEN_ONE: gettext_noop("The delivery to %(words)s."),
     CHOSEN_MANY: gettext_noop("Deliveries: %(words)s."),

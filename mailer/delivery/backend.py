@@ -25,7 +25,7 @@ class BackendConnection:
 
     async def deliver(self, envelope: Envelope, hand_over: HandOver) -> Outcome:
         """Give the backend the mail as it was composed. What it raises defers the mail."""
-        if not hand_over():
+        if not await hand_over():
             return withheld(Phase.DATA)
         try:
             await asyncio.to_thread(self._backend.send_messages, [ComposedMessage(envelope)])

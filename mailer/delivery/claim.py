@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from core.clock import db_now
@@ -43,14 +44,16 @@ def register_worker(host: str, boot_id: str) -> int:
     return worker.pk
 
 
-def renew_lease(worker_id: int, trouble: str) -> bool:
-    """Renew the worker's lease on all its claims and say what troubles it. False once another has taken them over."""
+@transaction.atomic
+def renew_lease(worker_id: int, trouble: str) -> int:
+    """Renew the worker's lease on all its claims and say what troubles it.
+
+    Returns its new mark (see `marks.py`), or 0 once another has taken its claims over.
+    """
     now = db_now()
-    return bool(
-        Worker.objects.filter(pk=worker_id, swept_at=None).update(
-            last_seen=now, lease_expires_at=now + LEASE, trouble=trouble
-        )
-    )
+    worker = Worker.objects.filter(pk=worker_id, swept_at=None)
+    worker.update(last_seen=now, lease_expires_at=now + LEASE, trouble=trouble, mark=F("mark") + 1)
+    return worker.values_list("mark", flat=True).first() or 0
 
 
 def retire_worker(worker_id: int) -> None:
@@ -106,6 +109,13 @@ def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime) -> li
     changes = {str(state): -before.count(state) for state in Delivery.WAITING}
     move_counts(mailing_id, worker_id, {**changes, State.SENDING: len(deliveries)})
     return [claim_of(delivery, now) for delivery in deliveries]
+
+
+def claims_of(worker_id: int) -> list[Claim]:
+    """All that the worker holds by the database, whether it knows or not: the answer to a commit may get lost."""
+    now = db_now()
+    held = Delivery.objects.filter(worker=worker_id, state=State.SENDING)
+    return [claim_of(delivery, now) for delivery in held.order_by("next_attempt_at", "id")]
 
 
 def claim_of(delivery: Delivery, now: datetime) -> Claim:

@@ -8,7 +8,7 @@ from typing import Protocol
 from mailer.delivery.compose import Envelope
 from mailer.delivery.outcome import Outcome
 
-HandOver = Callable[[], bool]
+HandOver = Callable[[], Awaitable[bool]]
 """Called once, right before the server could have the whole message: False keeps it from going."""
 
 

@@ -10,6 +10,8 @@ from django.db.models import F
 
 from mailer.models import Attempt, AttemptCount, MailingCount
 
+AttemptKey = tuple[int, datetime, str]  # mailing, hour, status
+
 PAGES = 0  # the worker number under which pages and commands count; they hold the mailing's row lock
 
 
@@ -34,8 +36,24 @@ def moved(moves: Mapping[tuple[str, str], int]) -> Counter[str]:
 
 def count_attempts(by_worker: int, attempts: Iterable[Attempt]) -> None:
     """Add new attempts to the counts of their hours; inside the transaction that inserted them."""
-    counted = Counter((attempt.mailing_id, hour_of(attempt.finished_at), attempt.status) for attempt in attempts)
-    for (mailing_id, hour, status), n in counted.items():
+    _add_attempts(by_worker, Counter(_key(attempt, attempt.status) for attempt in attempts))
+
+
+def recount_attempts(by_worker: int, attempts: Iterable[Attempt], status_before: str) -> None:
+    """Move attempts whose status has changed to where they count now; inside the transaction that changed it."""
+    changes: Counter[AttemptKey] = Counter()
+    for attempt in attempts:
+        changes[_key(attempt, status_before)] -= 1
+        changes[_key(attempt, attempt.status)] += 1
+    _add_attempts(by_worker, changes)
+
+
+def _key(attempt: Attempt, status: str) -> AttemptKey:
+    return attempt.mailing_id, hour_of(attempt.finished_at), status
+
+
+def _add_attempts(by_worker: int, changes: Counter[AttemptKey]) -> None:
+    for (mailing_id, hour, status), n in changes.items():
         row = AttemptCount.objects.filter(mailing=mailing_id, worker=by_worker, hour=hour, status=status)
         if not row.update(n=F("n") + n):
             AttemptCount.objects.create(mailing_id=mailing_id, worker=by_worker, hour=hour, status=status, n=n)

@@ -17,11 +17,12 @@ from typing import Any
 
 from core.clock import seconds
 from mailer.delivery import gate
-from mailer.delivery.claim import MOST_CLAIMED, Claim, claim_deliveries
+from mailer.delivery.claim import MOST_CLAIMED, Claim
 from mailer.delivery.compose import Composer
 from mailer.delivery.content import load_composers
 from mailer.delivery.database import DATABASE_GONE
 from mailer.delivery.events import publish_changes
+from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Recorded, Result
 from mailer.delivery.recorder import Recorder
 from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
@@ -87,6 +88,8 @@ class Engine:
         self._claims: asyncio.Queue[Claim | None] = asyncio.Queue()
         self._results: asyncio.Queue[Result | None] = asyncio.Queue(maxsize=2 * options.concurrency)
         self._composers: dict[int, Composer | TemplateProblem] = {}
+        self._leash = Leash(2 * options.concurrency)
+        self._answer_lost = False  # whether claims may be ours that we do not know of
         self._in_hand: Counter[int] = Counter()  # claims not yet recorded, by mailing
         self._rate = RecentRate()
         self._wake = asyncio.Event()  # something was recorded or launched: look for work again
@@ -123,7 +126,8 @@ class Engine:
         if self._failure is not None:
             raise self._failure
         self._summary.left = await self._database(work_left, self._options.only_mailing)
-        self._summary.states.update(self._worker.swept)
+        self._summary.states.update(self._worker.swept.outcomes)
+        self._summary.paused |= self._worker.held
         self._summary.trouble = self._trouble() or self._summary.trouble
         return self._summary
 
@@ -147,7 +151,7 @@ class Engine:
         return self._stop.is_set() or self._failure is not None
 
     def _sender(self) -> Coroutine[Any, Any, None]:
-        sender = Sender(self._worker, self._transport, self._composers, self._is_stopping)
+        sender = Sender(self._worker, self._transport, self._composers, self._leash, self._is_stopping)
         return sender.run(self._claims, self._results)
 
     def _trouble(self) -> str:
@@ -169,16 +173,25 @@ class Engine:
         in_hand = self._in_hand.total()
         if self._breaker.is_open or in_hand > most // 2:
             return False
+        if self._answer_lost and in_hand:
+            return False  # what is in hand must be told from what the lost answer may have named
         try:
-            claims = await self._database(claim_deliveries, self._worker.id, most - in_hand, self._options.only_mailing)
+            claims = await self._claim(most - in_hand)
         except DATABASE_GONE as error:
             logger.warning("The database is away: %s", error)
+            self._answer_lost = True
             return False
+        self._answer_lost = False
         self._in_hand.update(claim.mailing_id for claim in claims)
         await self._prepare_contents({claim.mailing_id for claim in claims})
         for claim in claims:
             self._claims.put_nowait(claim)
         return bool(claims)
+
+    async def _claim(self, most: int) -> list[Claim]:
+        if self._answer_lost:
+            return await self._worker.held_claims()
+        return await self._worker.claim(most, self._options.only_mailing)
 
     async def _prepare_contents(self, mailing_ids: set[int]) -> None:
         if missing := mailing_ids - self._composers.keys():
@@ -207,6 +220,7 @@ class Engine:
             raise
 
     def _note(self, batch: list[Result], recorded: Recorded) -> None:
+        self._leash.committed()
         self._in_hand -= Counter(result.claim.mailing_id for result in batch)
         self._rate.add(seconds(), len(batch))
         self._summary.states.update(recorded.outcomes)
@@ -223,7 +237,7 @@ class Engine:
     async def _look(self) -> None:
         asked_at = seconds()
         try:
-            self._gate.update(await self._database(gate.look, list(self._in_hand)), asked_at)
+            self._gate.update(await self._database(gate.look, self._worker.id, list(self._in_hand)), asked_at)
         except DATABASE_GONE as error:
             logger.warning("The database is away: %s", error)
 
@@ -235,7 +249,9 @@ class Engine:
 
     async def _keep_publishing(self) -> None:
         while True:
-            changed, self._changed = self._changed, set()
+            changed = self._changed | self._worker.swept.mailing_ids
+            self._changed = set()
+            self._worker.swept.mailing_ids.clear()
             await publish_changes(changed)
             await asyncio.sleep(PUBLISH_EVERY)
 

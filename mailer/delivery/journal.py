@@ -7,6 +7,7 @@ Each line is a CRC-32 and a JSON array, written by one `write(2)`, so that it ou
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import fcntl
@@ -58,6 +59,8 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._closed_segments: list[Segment] = []
         self._number = 0
+        self._unsynced: list[asyncio.Future[None]] = []  # who waits for the disk
+        self._syncing: asyncio.Task[None] | None = None
         self._segment = self._new_segment()
 
     @classmethod
@@ -68,11 +71,13 @@ class Journal:
         host: str,
         boot_id: str,
         sync: bool,
+        instance: str = "",
         segment_bytes: int = SEGMENT_BYTES,
     ) -> Journal:
         """Begin the worker's journal. Raises JournalUnwritable, also where another process holds its lock.
 
-        With `sync` each hand-over is on the disk before it happens, and so outlives a power cut.
+        With `sync` each hand-over is on the disk before it happens, and so outlives a power cut. `instance` is the
+        token of the database's line of history.
         """
         path = directory / f"{worker_id}.log"
         try:
@@ -81,7 +86,7 @@ class Journal:
             lock = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _write(lock, 0, ["header", host, boot_id, sync])
+                _write(lock, 0, ["header", host, boot_id, sync, instance])
                 if sync:
                     os.fsync(lock)
                 return cls(path, lock, sync, segment_bytes)
@@ -92,10 +97,24 @@ class Journal:
             raise _unwritable(error) from error
 
     def handing_over(self, delivery_id: int, number: int, at: float) -> None:
-        """To be called right before the final dot; `at` in seconds since 1970. Raises JournalUnwritable."""
+        """To be called, and `synced` awaited, right before the final dot; `at` in seconds since 1970.
+
+        Raises JournalUnwritable.
+        """
         self._append((delivery_id, number), ["handing over", delivery_id, number, float(at)])
-        if self._sync:
-            self._flush()
+
+    async def synced(self) -> None:
+        """With `sync`, wait until what is written is on the disk: one sync serves all who wait.
+
+        Raises JournalUnwritable.
+        """
+        if not self._sync:
+            return
+        on_disk = asyncio.get_running_loop().create_future()
+        self._unsynced.append(on_disk)
+        if self._syncing is None or self._syncing.done():
+            self._syncing = asyncio.create_task(self._sync_all())
+        await on_disk
 
     def reply(self, delivery_id: int, number: int, at: float, outcome: Outcome) -> None:
         """To be called right after the outcome is known. Raises JournalUnwritable."""
@@ -129,14 +148,24 @@ class Journal:
             raise _unwritable(error) from error
         self._segment.open_keys.add(key)
 
-    def _flush(self) -> None:
-        try:
-            os.fdatasync(self._segment.descriptor)
-        except OSError as error:
-            raise _unwritable(error) from error
+    async def _sync_all(self) -> None:
+        """Sync for those who wait, then for those who came meanwhile, on a thread, until nobody waits."""
+        while self._unsynced:
+            waiting, self._unsynced = self._unsynced, []
+            descriptor = os.dup(self._segment.descriptor)  # the segment may be closed meanwhile
+            try:
+                await asyncio.to_thread(os.fdatasync, descriptor)
+            except OSError as error:
+                _fail(waiting, _unwritable(error))
+            finally:
+                os.close(descriptor)
+            _succeed(waiting)
 
     def _rotate(self) -> None:
-        full, self._segment = self._segment, self._new_segment()
+        full = self._segment
+        if self._sync:
+            os.fdatasync(full.descriptor)  # those who wait will sync the next one
+        self._segment = self._new_segment()
         os.close(full.descriptor)
         self._closed_segments.append(full)
         self.recorded(())
@@ -146,7 +175,7 @@ class Journal:
         path = self._path.with_suffix(f".{self._number}.log")
         segment = Segment(path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600))
         if self._sync:
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
         return segment
 
 
@@ -168,6 +197,7 @@ class Takeover:
         self._segments = _segments(path)
         self.host = ""
         self.boot_id = ""
+        self.instance = ""
         self._synced = False
         self._damaged = False
         self.entries: dict[Key, Entry] = {}
@@ -177,12 +207,14 @@ class Takeover:
             except ValueError:  # words that this version does not know
                 self._damaged = True
 
-    def proves_silence(self, boot_id: str) -> bool:
+    def proves_silence(self, boot_id: str, instance: str = "") -> bool:
         """Whether what it does not mention was never handed over.
 
-        Not so after another boot, unless it was synced, nor when lines within it cannot be read.
+        Not so after another boot, unless it was synced, nor when lines within it cannot be read; nor for a database
+        that was restored: what it does not know of any more may have been recorded before, and gone from here.
         """
-        return not self._damaged and self.boot_id != "" and (self._synced or self.boot_id == boot_id)
+        is_whole = not self._damaged and self.boot_id != "" and self.instance == instance
+        return is_whole and (self._synced or self.boot_id == boot_id)
 
     def remove(self) -> None:
         """The ledger has committed all of it."""
@@ -202,8 +234,8 @@ class Takeover:
 
     def _read(self, line: bytes) -> None:
         match _parsed(line):
-            case ["header", str(host), str(boot_id), bool(synced)]:
-                self.host, self.boot_id, self._synced = host, boot_id, synced
+            case ["header", str(host), str(boot_id), bool(synced), str(instance)]:
+                self.host, self.boot_id, self._synced, self.instance = host, boot_id, synced, instance
             case ["handing over", int(delivery_id), int(number), float(at)]:
                 self.entries[delivery_id, number] = Entry(at)
             case ["reply", int(delivery_id), int(number), float(at), *fields]:
@@ -218,6 +250,13 @@ def take_over(directory: Path, worker_id: int) -> Takeover | None:
     path = directory / f"{worker_id}.log"
     lock = _locked(path)
     return None if lock is None else Takeover(path, lock)
+
+
+def journals_in(directory: Path) -> list[int]:
+    """The numbers of the workers whose journals lie in the folder."""
+    if not directory.exists():
+        return []
+    return [int(path.stem) for path in directory.iterdir() if re.fullmatch(r"\d+\.log", path.name)]
 
 
 @cache
@@ -308,7 +347,19 @@ def _outcome(fields: list[Any]) -> Outcome:
     return Outcome(Kind(kind), Scope(scope), Phase(phase), reply_code, enhanced_code, server_response)
 
 
-def _sync_directory(directory: Path) -> None:
+def _succeed(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for on_disk in waiting:
+        if not on_disk.done():
+            on_disk.set_result(None)
+
+
+def _fail(waiting: Iterable[asyncio.Future[None]], error: JournalUnwritable) -> None:
+    for on_disk in waiting:
+        if not on_disk.done():
+            on_disk.set_exception(error)
+
+
+def sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -45,6 +45,15 @@ class Recorded:
     states: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     to_pause: dict[int, StatusReason] = field(default_factory=dict)  # mailings that cannot go on, and why
+    not_held: list[Result] = field(default_factory=list)  # whose deliveries were not the worker's any more
+
+    def add(self, other: Recorded) -> None:
+        """What another batch changed too."""
+        self.mailing_ids |= other.mailing_ids
+        self.states += other.states
+        self.outcomes += other.outcomes
+        self.to_pause |= other.to_pause
+        self.not_held += other.not_held
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Window:
         """What a delivery that would stay open becomes, as its mailing stands now."""
         if self.status == Mailing.Status.CANCELLED:
             return State.CANCELLED
-        return State.EXPIRED if self.ends_at <= now else state
+        return State.EXPIRED if self.ends_at <= now or self.status == Mailing.Status.COMPLETED else state
 
     def is_open(self, now: datetime) -> bool:
         return self.state_of_open(State.QUEUED, now) == State.QUEUED
@@ -70,10 +79,11 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
 
     `counted_by` is who does it, where that is another than the worker (a sweep).
     """
-    windows = _windows_under_share_lock({result.claim.mailing_id for result in results})
+    windows = windows_under_share_lock({result.claim.mailing_id for result in results})
     now = db_now()
     held = _held_by(worker_id, [result.claim.delivery_id for result in results])
     mine = [result for result in results if held.get(result.claim.delivery_id) == result.claim.number]
+    not_held = [result for result in results if held.get(result.claim.delivery_id) != result.claim.number]
     suspicions = _suspicions(mine)
     mine = [_charged_if_proved(result, suspicions) for result in mine]
     attempts = [_attempt(result) for result in mine if result.outcome.is_charged]
@@ -81,7 +91,7 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
     count_attempts(counted_by or worker_id, attempts)
 
     by_change: dict[Change, list[int]] = defaultdict(list)
-    recorded = Recorded()
+    recorded = Recorded(not_held=not_held)
     moves: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
     unknown = _unknown_if_closed(mine, windows, now)
     for result in mine:
@@ -97,12 +107,12 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
         if change.charged or change.state not in Delivery.WAITING:
             recorded.outcomes[change.state] += 1
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
-            recorded.to_pause[result.claim.mailing_id] = _why_paused(result.outcome)
+            recorded.to_pause[result.claim.mailing_id] = why_paused(result.outcome)
     for mailing_id, words in {r.claim.mailing_id: _words(r.outcome) for r in mine if r.outcome.blames_content}.items():
         if is_refused_too_often(mailing_id):
             recorded.to_pause.setdefault(mailing_id, StatusReason(REFUSED_TOO_OFTEN, words))
     for change, delivery_ids in by_change.items():
-        _move(delivery_ids, change)
+        move(delivery_ids, change)
     for mailing_id in sorted(moves):
         move_counts(mailing_id, counted_by or worker_id, moved(moves[mailing_id]))
     return recorded
@@ -159,7 +169,7 @@ def _unknown_if_closed(results: Sequence[Result], windows: dict[int, Window], no
     return set(found.values_list("pk", flat=True))
 
 
-def _windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:
+def windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:
     """The mailings' windows, kept from changing until the commit. SQLite, with one writer, needs no lock."""
     mailings = Mailing.objects.filter(pk__in=mailing_ids).order_by("pk").values_list("pk", "status", "ends_at")
     if not connection.features.has_select_for_update:
@@ -184,7 +194,7 @@ def _attempt(result: Result) -> Attempt:
         delivery_id=result.claim.delivery_id,
         mailing_id=result.claim.mailing_id,
         number=result.claim.number,
-        status=_ATTEMPT_STATUS[outcome.kind],
+        status=ATTEMPT_STATUS[outcome.kind],
         reply_code=outcome.reply_code,
         enhanced_code=outcome.enhanced_code,
         server_response=outcome.server_response,
@@ -193,7 +203,7 @@ def _attempt(result: Result) -> Attempt:
     )
 
 
-def _why_paused(outcome: Outcome) -> StatusReason:
+def why_paused(outcome: Outcome) -> StatusReason:
     """Why the mailing cannot go on, with the server's words, for the person who can mend it."""
     without_reply = LOGIN_REFUSED if outcome.scope is Scope.ACCOUNT else CANNOT_BE_SENT
     return StatusReason(outcome.advice or without_reply, _words(outcome))
@@ -203,7 +213,7 @@ def _words(outcome: Outcome) -> str:
     return f"{outcome.reply_code or ''} {outcome.server_response}".strip()
 
 
-_ATTEMPT_STATUS = {
+ATTEMPT_STATUS = {
     Kind.ACCEPTED: Attempt.Status.SUCCESS,
     Kind.DEFERRED: Attempt.Status.FAILURE,
     Kind.REJECTED: Attempt.Status.FAILURE,
@@ -211,7 +221,7 @@ _ATTEMPT_STATUS = {
 }
 
 
-def _move(delivery_ids: list[int], change: Change) -> None:
+def move(delivery_ids: list[int], change: Change) -> None:
     changes: dict[str, object] = {"state": change.state, "worker": None}
     if change.charged:
         changes["attempt_count"] = F("attempt_count") + 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from mailer.delivery.ledger import Recorded, Result, record
+from mailer.delivery.evidence import late_evidence, settle
+from mailer.delivery.ledger import Recorded, Result
+from mailer.delivery.salvage import record_all
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.delivery.worker import Worker
 from mailer.reasons import StatusReason
@@ -26,7 +28,10 @@ class Recorder:
     async def run(self, results: asyncio.Queue[Result | None]) -> None:
         """Record until None is found. Waits for the database as long as it is away."""
         async for batch in _batches(results):
-            recorded = await self._database.patiently(record, self._worker.id, batch)
+            recorded = await self._database.patiently(record_all, self._worker.id, batch)
+            if recorded.not_held:
+                late = late_evidence(recorded.not_held)
+                recorded.add(await self._database.patiently(settle, self._worker.id, late))
             self._worker.journal.recorded((result.claim.delivery_id, result.claim.number) for result in batch)
             for mailing_id, reason in recorded.to_pause.items():
                 await self._pause_by_error(mailing_id, reason)

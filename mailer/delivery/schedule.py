@@ -46,6 +46,7 @@ TRANSITIONS: dict[str, Transition] = {
     "start": Transition(frozenset({Status.DRAFT, Status.SCHEDULED}), Status.SENDING),
     "pause": Transition(frozenset({Status.SENDING}), Status.PAUSED),
     "resume": Transition(frozenset({Status.PAUSED}), Status.SENDING),
+    "hold": Transition(frozenset({Status.SENDING, Status.PAUSED}), Status.PAUSED),
     "cancel": Transition(frozenset({Status.SCHEDULED, Status.SENDING, Status.PAUSED}), Status.CANCELLED),
     "complete": Transition(frozenset({Status.SENDING, Status.PAUSED}), Status.COMPLETED),
     "reopen": Transition(frozenset({Status.COMPLETED}), Status.SENDING),

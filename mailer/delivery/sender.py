@@ -10,6 +10,7 @@ from django.utils import timezone
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer
 from mailer.delivery.connection import ConnectFailed, Connection
+from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Result
 from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withheld
 from mailer.delivery.transport import Transport
@@ -27,6 +28,7 @@ class Sender:
         worker: Worker,
         transport: Transport,
         composers: Mapping[int, Composer | TemplateProblem],
+        leash: Leash,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._gate = worker.gate
@@ -34,6 +36,7 @@ class Sender:
         self._transport = transport
         self._breaker = transport.breaker
         self._composers = composers
+        self._leash = leash
         self._is_stopping = is_stopping
         self._connection: Connection | None = None
 
@@ -56,8 +59,9 @@ class Sender:
                 await self._disconnect()
 
     async def _send(self, claim: Claim) -> Outcome:
-        while not await self._gate.is_fresh() and not self._is_stopping():
+        while not (await self._gate.is_fresh() and await self._leash.has_room()) and not self._is_stopping():
             continue
+        self._leash.begin()
         async with self._breaker.turn() as may_try:
             if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id):
                 return withheld(Phase.CONNECT)
@@ -81,12 +85,14 @@ class Sender:
             return rejected_here(str(problem))
         handed_over = False
 
-        def hand_over() -> bool:
+        async def hand_over() -> bool:
             nonlocal handed_over
-            if self._gate.allows(claim.mailing_id):
-                self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
-                handed_over = True
-            return handed_over
+            if not self._gate.allows(claim.mailing_id):
+                return False
+            self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
+            handed_over = True
+            await self._journal.synced()
+            return self._gate.allows(claim.mailing_id)  # the disk may have taken its time
 
         outcome = await connection.deliver(envelope, hand_over)
         if handed_over:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from django.db.models import Exists, OuterRef
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from core.clock import db_now
 from mailer.delivery.claim import claim_of
-from mailer.delivery.journal import Entry, JournalMissing, Takeover, boot_id, take_over
-from mailer.delivery.ledger import Result, record
+from mailer.delivery.evidence import BY_JOURNAL, Evidence, settle
+from mailer.delivery.journal import Entry, JournalMissing, Takeover, boot_id, journals_in, take_over
+from mailer.delivery.ledger import Recorded, Result
 from mailer.delivery.outcome import Outcome, Phase, classify_break, withheld
-from mailer.models import Delivery, Worker
+from mailer.delivery.restored import Line, current_line
+from mailer.delivery.salvage import record_all
+from mailer.delivery.silence import Witness
+from mailer.models import Attempt, Delivery, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -27,50 +32,73 @@ KILLED = "The sender stopped after handing the mail over; the server's reply is 
 UNKNOWN = "The sender vanished and its journal cannot tell whether the mail was handed over."
 
 
-def sweep_dead_workers(by_worker: int, journals: Path, host: str) -> Counter[str]:
+def sweep_dead_workers(by_worker: int, journals: Path, host: str, witness: Witness) -> Recorded:
     """Settle the claims of every other worker that can be proved dead, or that has been silent too long.
 
-    Returns how many deliveries came to which state, but for those that were not tried and wait again.
+    So are attempts that became uncertain when a journal was missing, once it is there.
     """
-    outcomes: Counter[str] = Counter()
-    for worker in _others_with_claims(by_worker):
-        takeover = _take_over(worker, journals, host)
+    swept = Recorded()
+    line = current_line()
+    for worker in _suspects(by_worker, journals, witness):
+        takeover = _take_over(worker, journals, host, line)
         if takeover is not None:
             with closing(takeover):  # where recording fails, another may try
-                outcomes += _sweep(worker, by_worker, takeover)
+                told = Told(takeover, takeover.proves_silence(boot_id(), line.token))
+                swept.add(_sweep(worker, by_worker, told))
+                swept.add(settle(worker.pk, _evidence(told, worker), by_worker))
                 takeover.remove()
-        elif worker.lease_expires_at + SILENCE < db_now():
-            outcomes += _sweep(worker, by_worker, None)
-    return outcomes
+        elif worker.lease_expires_at + SILENCE < db_now() and witness.has_seen_silence(worker):
+            swept.add(_sweep(worker, by_worker, None))
+    return swept
 
 
-def _others_with_claims(by_worker: int) -> list[Worker]:
+def _suspects(by_worker: int, journals: Path, witness: Witness) -> list[Worker]:
+    """Who has claims, and who has left a journal here though its lease has run out."""
     claims = Delivery.objects.filter(worker=OuterRef("pk"), state=Delivery.State.SENDING)
-    return list(Worker.objects.exclude(pk=by_worker).filter(Exists(claims)))
+    left_a_journal = Q(pk__in=journals_in(journals), lease_expires_at__lt=db_now())
+    workers = list(Worker.objects.exclude(pk=by_worker).filter(Exists(claims) | left_a_journal))
+    witness.look(workers)
+    return workers
 
 
-def _take_over(worker: Worker, journals: Path, host: str) -> Takeover | None:
-    """The worker's journal where its process is proved dead; None where it lives, or is another host's."""
-    if worker.host != host:
+def _take_over(worker: Worker, journals: Path, host: str, line: Line) -> Takeover | None:
+    """The worker's journal where its process is proved dead, or given up; None where it may live, or there is none.
+
+    The lock proves a death on this machine only: under this name, or under this boot (a container's name changes).
+    """
+    if host != worker.host and boot_id() != worker.boot_id and worker.swept_at is None:
         return None
     try:
-        return take_over(journals, worker.pk)
+        takeover = take_over(journals, worker.pk)
     except JournalMissing:
         return None
+    if takeover is not None and takeover.instance not in (line.token, line.forked_from):
+        takeover.close()  # of another database, whose worker had the same number
+        return None
+    return takeover
 
 
-def _sweep(worker: Worker, by_worker: int, takeover: Takeover | None) -> Counter[str]:
-    states: Counter[str] = Counter()
-    outcomes: Counter[str] = Counter()
+@dataclass(frozen=True)
+class Told:
+    """What a journal tells of each attempt, and whether its silence tells something too."""
+
+    takeover: Takeover
+    silence_proves: bool
+
+    def of(self, delivery_id: int, number: int) -> Entry | None:
+        return self.takeover.entries.get((delivery_id, number))
+
+
+def _sweep(worker: Worker, by_worker: int, told: Told | None) -> Recorded:
+    swept = Recorded()
     Worker.objects.filter(pk=worker.pk).update(swept_at=db_now())
     for batch in _claimed_by(worker):
-        results = [_result(delivery, takeover) for delivery in batch]
-        recorded = record(worker.pk, results, counted_by=by_worker)
-        states += recorded.states
-        outcomes += recorded.outcomes
-    found = ", ".join(f"{n} {state}" for state, n in states.items())
-    logger.warning("Worker %s is gone; what it had claimed is now: %s", worker, found)
-    return outcomes
+        results = [_result(delivery, told) for delivery in batch]
+        swept.add(_record(worker, results, by_worker, told))
+    if swept.states:
+        found = ", ".join(f"{n} {state}" for state, n in swept.states.items())
+        logger.warning("Worker %s is gone; what it had claimed is now: %s", worker, found)
+    return swept
 
 
 def _claimed_by(worker: Worker) -> Iterator[list[Delivery]]:
@@ -79,19 +107,39 @@ def _claimed_by(worker: Worker) -> Iterator[list[Delivery]]:
         yield batch
 
 
-def _result(delivery: Delivery, takeover: Takeover | None) -> Result:
+@transaction.atomic
+def _record(worker: Worker, results: list[Result], by_worker: int, told: Told | None) -> Recorded:
+    recorded = record_all(worker.pk, results, by_worker)
+    if told is None:  # it may come back, or the worker may wake up
+        numbers = {result.claim.delivery_id: result.claim.number for result in results}
+        made = Attempt.objects.filter(delivery__in=numbers, status=Attempt.Status.UNCERTAIN)
+        last = [attempt.pk for attempt in made if attempt.number == numbers[attempt.delivery_id]]
+        Attempt.objects.filter(pk__in=last).update(missing_journal=worker.pk)
+    return recorded
+
+
+def _evidence(told: Told, worker: Worker) -> list[Evidence]:
+    """What the journal tells of the attempts that became uncertain while it was missing."""
+    unsettled = Attempt.objects.filter(missing_journal=worker.pk, status=Attempt.Status.UNCERTAIN)
+    return [
+        Evidence(delivery_id, number, _outcome(told.of(delivery_id, number), told), BY_JOURNAL)
+        for delivery_id, number in unsettled.values_list("delivery", "number")
+    ]
+
+
+def _result(delivery: Delivery, told: Told | None) -> Result:
     claim = claim_of(delivery, db_now())
-    entry = takeover.entries.get((delivery.pk, claim.number)) if takeover else None
-    silence_proves = takeover is not None and takeover.proves_silence(boot_id())
+    entry = told.of(delivery.pk, claim.number) if told else None
     started_at = _moment(entry.handed_over_at if entry else None)
     finished_at = _moment(entry.replied_at if entry else None)
-    return Result(claim, _outcome(entry, silence_proves), started_at, finished_at)
+    return Result(claim, _outcome(entry, told), started_at, finished_at)
 
 
-def _outcome(entry: Entry | None, silence_proves: bool) -> Outcome:
-    if entry is None:
-        return withheld(Phase.MAIL) if silence_proves else classify_break(Phase.BODY, UNKNOWN)
-    return entry.outcome or classify_break(Phase.BODY, KILLED)
+def _outcome(entry: Entry | None, told: Told | None) -> Outcome:
+    if entry is not None:
+        return entry.outcome or classify_break(Phase.BODY, KILLED)
+    is_proved = told is not None and told.silence_proves
+    return withheld(Phase.MAIL) if is_proved else classify_break(Phase.BODY, UNKNOWN)
 
 
 def _moment(timestamp: float | None) -> datetime:

@@ -134,13 +134,13 @@ class SmtpChannel(asyncio.Protocol):
             if self.is_usable:
                 self._transport.write(chunk)
                 await self._drain()
+        if self.is_usable and not await hand_over():
+            self._break("The mail was withheld")
+            return withheld(self._phase)
         if self._unasked is not None:
             return self._ended_by(self._unasked)
         if not self.is_usable:
             return self._broken()
-        if not hand_over():
-            self._break("The mail was withheld")
-            return withheld(self._phase)
         self._phase = Phase.BODY
         reply = await self._exchange(last, self._timeouts.body, AWAITED[Phase.BODY])
         return self._broken() if reply is None else self._ended_by(reply)

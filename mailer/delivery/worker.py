@@ -1,21 +1,24 @@
-"""This process as a worker: its registration, its lease, its gate and its journal."""
+"""This process as a worker: its registration, its lease, its mark, its gate and its journal."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.clock import seconds
-from mailer.delivery.claim import LEASE, RENEW_EVERY, register_worker, renew_lease, retire_worker
+from mailer.delivery.claim import LEASE, RENEW_EVERY, Claim, register_worker, renew_lease, retire_worker
 from mailer.delivery.database import DATABASE_GONE, DatabaseThread
 from mailer.delivery.gate import Gate
 from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.ledger import Recorded
+from mailer.delivery.marks import MarkFile
+from mailer.delivery.restored import Held, check_history, check_mark, claim_marked, held_marked
+from mailer.delivery.silence import Witness
 from mailer.delivery.sweep import sweep_dead_workers
 
 logger = logging.getLogger(__name__)
@@ -33,9 +36,12 @@ class Worker:
     database: DatabaseThread
     gate: Gate
     journal: Journal
+    mark: MarkFile
     journals: Path
     host: str
-    swept: Counter[str] = field(default_factory=Counter)  # what became of the claims of dead workers, by state
+    witness: Witness = field(default_factory=Witness)
+    held: Held = field(default_factory=dict)  # what the worker found to be held when it came
+    swept: Recorded = field(default_factory=Recorded)  # what became of the claims of dead workers
 
     async def keep_lease(self, trouble: Callable[[], str]) -> None:
         """Renew the lease every few seconds, and at once when the trouble changes; sweep after dead workers.
@@ -56,31 +62,71 @@ class Worker:
 
     async def sweep(self) -> None:
         """Take over what dead workers have left."""
-        self.swept.update(await self.database(sweep_dead_workers, self.id, self.journals, self.host))
+        self.swept.add(await self.database(sweep_dead_workers, self.id, self.journals, self.host, self.witness))
+
+    async def claim(self, most: int, only_mailing: int | None) -> list[Claim]:
+        """Claim up to so many deliveries. Raises DatabaseWentBack."""
+        return await self.database(self._claim, most, only_mailing)
+
+    async def held_claims(self) -> list[Claim]:
+        """All claims that are this worker's by the database. Raises DatabaseWentBack."""
+        return await self.database(self._held_claims)
 
     async def renew(self, trouble: str) -> None:
         asked_at = seconds()
-        if not await self.database(renew_lease, self.id, trouble):
-            raise LeaseLost("Another worker has taken over what this one had claimed.")
+        await self.database(self._renew, trouble)
         self.gate.lease_held_until(asked_at + LEASE.total_seconds())
+
+    # On the database's thread.
+
+    def _claim(self, most: int, only_mailing: int | None) -> list[Claim]:
+        claims, mark = claim_marked(self.id, self.mark.n, most, only_mailing)
+        self.mark.advance(mark)
+        return claims
+
+    def _held_claims(self) -> list[Claim]:
+        claims, mark = held_marked(self.id, self.mark.n)
+        self.mark.advance(mark)
+        return claims
+
+    def _renew(self, trouble: str) -> None:
+        mark = renew_lease(self.id, trouble)
+        if not mark:
+            raise LeaseLost("Another worker has taken over what this one had claimed.")
+        check_mark(mark, self.mark.n)
+        self.mark.advance(mark)
+        self.mark.sync()
 
 
 @asynccontextmanager
 async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]:
-    """A worker with a journal of its own, for as long as the block runs. First takes over what the dead have left."""
+    """A worker with a journal of its own, for as long as the block runs.
+
+    First holds what runs where the database has gone back, and takes over what the dead have left.
+    """
     database = DatabaseThread()
-    journals = data_dir / "journal"
+    journals, marks = data_dir / "journal", data_dir / "instance"
     host = socket.gethostname()
     try:
         worker_id = await database(register_worker, host, boot_id())
-        journal = Journal.open(journals, worker_id, host, boot_id(), sync)
-        worker = Worker(worker_id, database, Gate(seconds), journal, journals, host)
-        try:
-            await worker.sweep()
-            await worker.renew("")
-            yield worker
-        finally:
-            await database(retire_worker, worker_id)
-            journal.close()
+        line, held = await database(check_history, marks)
+        with (
+            closing(Journal.open(journals, worker_id, host, boot_id(), sync, line.token)) as journal,
+            closing(MarkFile(marks, line.token, worker_id)) as mark,
+        ):
+            worker = Worker(worker_id, database, Gate(seconds), journal, mark, journals, host, held=held)
+            try:
+                await worker.sweep()
+                await worker.renew("")
+                yield worker
+            finally:
+                await _retire(worker)
     finally:
         database.close()
+
+
+async def _retire(worker: Worker) -> None:
+    try:
+        await worker.database(retire_worker, worker.id)
+    except DATABASE_GONE as error:
+        logger.warning("The lease is left to run out: %s", error)

@@ -1,5 +1,6 @@
 from mailer.models.audit import AuditEntry
 from mailer.models.deliveries import Attempt, Decision, Delivery, Worker
+from mailer.models.instance import Instance
 from mailer.models.mailings import AttemptCount, Mailing, MailingContent, MailingCount
 from mailer.models.messages import Message
 from mailer.models.recipients import Recipient
@@ -10,6 +11,7 @@ __all__ = [
     "AuditEntry",
     "Decision",
     "Delivery",
+    "Instance",
     "Mailing",
     "MailingContent",
     "MailingCount",

@@ -23,6 +23,9 @@ class Worker(models.Model):
         _("taken over"), null=True, help_text=_("When another worker took its claims over: it may not go on.")
     )
     trouble = models.TextField(_("trouble"), blank=True, help_text=_("Why it cannot send at present."))
+    mark = models.PositiveBigIntegerField(
+        _("mark"), default=0, help_text=_("Counts its claims and renewals; the sender's folder knows it too.")
+    )
 
     class Meta:
         verbose_name = _("worker")
@@ -115,6 +118,11 @@ class Attempt(models.Model):
     server_response = models.TextField(_("server response"), blank=True)
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), default=timezone.now)
+    missing_journal = models.PositiveBigIntegerField(
+        _("missing journal"),
+        null=True,
+        help_text=_("The worker whose journal or late reply may yet tell what became of it."),
+    )
     evidence = models.CharField(_("evidence"), max_length=300, blank=True)
     resolved_at = models.DateTimeField(_("settled"), null=True)
 
@@ -122,7 +130,10 @@ class Attempt(models.Model):
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once_per_number")]
-        indexes = [models.Index(fields=["mailing", "-id"], name="attempt_newest")]
+        indexes = [
+            models.Index(fields=["mailing", "-id"], name="attempt_newest"),
+            models.Index(fields=["missing_journal"], name="attempt_unknown", condition=Q(status="uncertain")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.delivery_id} #{self.number}: {self.status}"

@@ -42,11 +42,12 @@ def needs_attention(mailings: QuerySet[Mailing]) -> list[Attention]:
     return [found for kind in KINDS for found in kind(described)]
 
 
-def _paused_by_an_error(mailings: QuerySet[Mailing]) -> list[Attention]:
-    paused = mailings.filter(~Q(status_reason="", status_words=""), status=Status.PAUSED)
+def _stopped_by_an_error(mailings: QuerySet[Mailing]) -> list[Attention]:
+    """Paused, or made drafts again before they began."""
+    stopped = mailings.filter(~Q(status_reason="", status_words=""), status__in=[Status.PAUSED, Status.DRAFT])
     return [
-        Attention(mailing, str(Status.PAUSED.label), "status-paused", str(mailing.why), _page(mailing))
-        for mailing in paused[:MOST]
+        Attention(mailing, mailing.get_status_display(), "status-paused", str(mailing.why), _page(mailing))
+        for mailing in stopped[:MOST]
     ]
 
 
@@ -86,7 +87,7 @@ def _closed_with_mail_left(mailings: QuerySet[Mailing]) -> list[Attention]:
 
 
 KINDS: tuple[Callable[[QuerySet[Mailing]], list[Attention]], ...] = (
-    _paused_by_an_error,
+    _stopped_by_an_error,
     _held_back,
     _uncertain,
     _closed_with_mail_left,

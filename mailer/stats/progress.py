@@ -25,6 +25,7 @@ NO_SENDER = "no_sender"
 TROUBLE = "trouble"
 PAUSED = "paused"
 PAUSED_BY_ERROR = "paused_by_error"
+HELD = "held"
 RETRYING = "retrying"
 AT_CAP = "at_cap"
 NEEDS_APPROVAL = "needs_approval"
@@ -133,6 +134,8 @@ def _rate(mailing_id: int, now: datetime) -> float:
 
 def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
     match mailing.status:
+        case Status.DRAFT:
+            return Reason(HELD, str(mailing.why)) if mailing.why != NO_REASON else None
         case Status.PAUSED:
             return Reason(PAUSED_BY_ERROR, str(mailing.why)) if mailing.why != NO_REASON else Reason(PAUSED)
         case Status.SCHEDULED:

@@ -314,7 +314,7 @@ async def test_a_bug_stops_the_engine_in_good_order(owner: User, site: Site, mon
     with SmtpServer() as server:
         site(server)
         with monkeypatch.context() as patch:
-            patch.setattr("mailer.delivery.recorder.record", lambda *args: 1 / 0)
+            patch.setattr("mailer.delivery.salvage.record", lambda *args: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 await asyncio.wait_for(send(), 10)
         assert set(await sync_to_async(counted)(mailing)) <= {"sending", "queued"}

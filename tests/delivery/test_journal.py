@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +46,7 @@ time.sleep(60)
 
 
 def begin(folder: Path, worker_id: int = 7, sync: bool = False, segment_bytes: int = 4 * 1024 * 1024) -> Journal:
-    return Journal.open(folder, worker_id, "here", BOOT, sync, segment_bytes)
+    return Journal.open(folder, worker_id, "here", BOOT, sync, segment_bytes=segment_bytes)
 
 
 def crash(journal: Journal) -> None:
@@ -285,15 +287,97 @@ def test_it_sets_aside_what_another_databases_worker_has_left(tmp_path: Path) ->
     assert taken_over(tmp_path).entries == {(2, 1): Entry(2.0)}
 
 
-def test_it_survives_a_power_cut_when_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fdatasync", synced.append)
+class Disk:
+    """Counts the syncs, each of which takes its time, and what was in the file by then."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.sizes: list[int] = []
+
+    def sync(self, descriptor: int) -> None:
+        self.sizes.append(os.fstat(descriptor).st_size)
+        time.sleep(self.seconds)
+
+
+async def hand_over(journal: Journal, delivery_id: int) -> int:
+    """Returns how large the file was when it was handed over."""
+    journal.handing_over(delivery_id, 1, 1.0)
+    size = journal._segment.size
+    await journal.synced()
+    return size
+
+
+async def test_it_survives_a_power_cut_when_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+    monkeypatch.setattr(os, "fdatasync", disk.sync)
     journal = begin(tmp_path, sync=True)
-    journal.handing_over(1, 1, 1.0)
+    size = await hand_over(journal, 1)
     journal.reply(1, 1, 2.0, ACCEPTED)
-    assert len(synced) == 1
+    assert disk.sizes == [size]
     journal.recorded([(1, 1)])
     journal.close()
+
+
+async def test_it_does_not_sync_where_nobody_asked_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+    monkeypatch.setattr(os, "fdatasync", disk.sync)
+    journal = begin(tmp_path)
+    await hand_over(journal, 1)
+    assert disk.sizes == []
+    crash(journal)
+
+
+async def test_one_sync_serves_all_who_wait_and_keeps_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20 senders hand 10 mails over each, on a disk that takes 5 ms."""
+    disk = Disk(0.005)
+    monkeypatch.setattr(os, "fdatasync", disk.sync)
+    journal = begin(tmp_path, sync=True)
+    ticks = 0
+
+    async def sender(first: int) -> None:
+        for delivery_id in range(first, first + 10):
+            size = await hand_over(journal, delivery_id)
+            assert any(synced >= size for synced in disk.sizes)
+
+    async def ticking() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.001)
+            ticks += 1
+
+    other = asyncio.create_task(ticking())
+    await asyncio.gather(*(sender(100 * number) for number in range(20)))
+    other.cancel()
+    assert 10 <= len(disk.sizes) <= 30
+    assert ticks >= len(disk.sizes)  # the loop went on during every sync
+    crash(journal)
+
+
+async def test_a_sync_that_began_before_a_line_was_written_does_not_count_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(0.02)
+    monkeypatch.setattr(os, "fdatasync", disk.sync)
+    journal = begin(tmp_path, sync=True)
+    first = asyncio.create_task(hand_over(journal, 1))
+    while not disk.sizes:  # noqa: ASYNC110 - the disk is on a thread
+        await asyncio.sleep(0.001)
+    second = await hand_over(journal, 2)
+    assert disk.sizes == [await first, second]
+    crash(journal)
+
+
+async def test_it_syncs_a_full_segment_before_it_goes_on_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk()
+    monkeypatch.setattr(os, "fdatasync", disk.sync)
+    journal = begin(tmp_path, sync=True, segment_bytes=50)
+    sizes = [await hand_over(journal, number) for number in range(3)]
+    assert disk.sizes == [sizes[0], sizes[1], sizes[1], sizes[2]]
+    crash(journal)
 
 
 def no_space(*_arguments: object) -> None:
@@ -344,11 +428,11 @@ def test_it_takes_back_what_a_full_disk_tore_off(tmp_path: Path, monkeypatch: py
     assert takeover.proves_silence(BOOT)
 
 
-def test_it_refuses_what_it_cannot_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_refuses_what_it_cannot_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = begin(tmp_path, sync=True)
     monkeypatch.setattr(os, "fdatasync", no_space)
     with pytest.raises(JournalUnwritable):
-        journal.handing_over(1, 1, 1.0)
+        await hand_over(journal, 1)
     crash(journal)
 
 

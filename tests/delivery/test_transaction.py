@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailer.delivery.compose import Envelope
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
-from mailer.delivery.transaction import CHUNK, Timeouts, wire_format
+from mailer.delivery.transaction import CHUNK, SmtpChannel, Timeouts, wire_format
 from tests.support.smtp_client import CONTENT, Gate, channel_to, envelope
 from tests.support.smtp_server import (
     Behaviour,
@@ -261,7 +261,7 @@ async def test_it_withholds_a_mail_without_its_dot() -> None:
 
 
 async def test_it_lets_go_of_the_connection_when_the_hand_over_fails() -> None:
-    def hand_over() -> bool:
+    async def hand_over() -> bool:
         raise RuntimeError("The journal is full")
 
     with SmtpServer() as server:
@@ -288,7 +288,7 @@ async def test_it_asks_for_the_hand_over_before_the_last_chunk_of_a_large_mail()
     seen: list[int] = []
     with SmtpServer() as server:
 
-        def hand_over() -> bool:
+        async def hand_over() -> bool:
             seen.append(len(server.accepted))
             return True
 
@@ -297,6 +297,31 @@ async def test_it_asks_for_the_hand_over_before_the_last_chunk_of_a_large_mail()
     assert outcome.kind is Kind.ACCEPTED
     assert [mail.content for mail in server.accepted] == [LARGE]
     assert seen == [0]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [(None, "The server closed the connection"), ("421 4.3.2 Shutting down", "4.3.2 Shutting down")],
+)
+async def test_what_happens_while_the_journal_is_written_keeps_the_mail_here(said: str | None, words: str) -> None:
+    with SmtpServer() as server:
+
+        async def hand_over() -> bool:
+            await server.end_sessions(said)
+            await until_closed(channel)
+            return True
+
+        async with channel_to(server) as channel:
+            outcome = await channel.deliver(envelope(), hand_over)
+    assert (outcome.kind, outcome.scope, outcome.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.DATA)
+    assert outcome.server_response == words
+    assert server.accepted == []
+
+
+async def until_closed(channel: SmtpChannel) -> None:
+    async with asyncio.timeout(5):
+        while channel.is_usable:  # noqa: ASYNC110 - the server's thread is the one that changes it
+            await asyncio.sleep(0.005)
 
 
 async def test_it_waits_while_the_server_takes_a_huge_mail() -> None:

@@ -70,9 +70,9 @@ Hours = dict[tuple[int, datetime, str], int]  # attempts by mailing, hour and st
 
 
 def counted_attempts() -> Hours:
-    """The counters of attempts, summed over workers."""
+    """The counters of attempts, summed over workers, without the zeros."""
     rows = AttemptCount.objects.values_list("mailing", "hour", "status").annotate(Sum("n"))
-    return {(mailing, hour, status): n for mailing, hour, status, n in rows}
+    return {(mailing, hour, status): n for mailing, hour, status, n in rows if n}
 
 
 def really_counted_attempts() -> Hours:

@@ -26,7 +26,7 @@ class Gate:
         self.is_open = is_open
         self.asked = 0
 
-    def __call__(self) -> bool:
+    async def __call__(self) -> bool:
         self.asked += 1
         return self.is_open
 

@@ -16,6 +16,7 @@ import os
 import re
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class Accepted:
     rcpt_to: str
     message_id: str
     content: bytes
+    at: float = field(default_factory=time.time, compare=False)  # when its final dot had come, in seconds since 1970
 
 
 # The misbehaviours, by name.
@@ -298,6 +300,10 @@ class SmtpServer:
         """End every connection. To be awaited in the test's own loop."""
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop))
 
+    async def end_sessions(self, reply: str | None = None) -> None:
+        """Say so, unasked, and close every connection. To be awaited in the test's own loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._end_sessions(reply), self._loop))
+
     def behaviour_at(self, stage: Stage, session: Session) -> Behaviour | None:
         self._reached.setdefault(stage, threading.Event()).set()
         address = session.rcpt_to or session.mail_from
@@ -331,6 +337,10 @@ class SmtpServer:
         await self._server.wait_closed()
         await self._hang_up()
         await asyncio.gather(*(session.task for session in self.sessions if session.task is not None))
+
+    async def _end_sessions(self, reply: str | None) -> None:
+        for session in self.sessions:
+            session.end(reply)
 
     async def _hang_up(self) -> None:
         for session in self.sessions:
@@ -372,6 +382,11 @@ class Session(asyncio.Protocol):
 
     def say(self, reply: str) -> None:
         self.write(reply.encode() + b"\r\n")
+
+    def end(self, reply: str | None) -> None:
+        if reply is not None:
+            self.say(reply)
+        self._transport.close()
 
     def reset(self) -> None:
         self._transport.abort()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from mailer.delivery.engine import Options, Summary, Until
+from mailer.delivery.restored import DatabaseWentBack
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule, work_left
 from mailer.delivery.supervise import send_forever, send_once
 from mailer.delivery.worker import LeaseLost
@@ -51,7 +52,7 @@ class Command(BaseCommand):
             summary = asyncio.run(
                 self._send(Options(options["concurrency"], until, options["mailing"]), options["watch"], total)
             )
-        except LeaseLost as error:
+        except (LeaseLost, DatabaseWentBack) as error:
             raise CommandError(str(error)) from error
         if summary is not None:
             self._say(summary, options["json"])

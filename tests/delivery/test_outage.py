@@ -1,0 +1,93 @@
+"""The database goes away in mid-mailing, or its answer gets lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection
+
+from core.models import User
+from mailer.delivery.audit import audit_mailing
+from mailer.delivery.engine import Until
+from mailer.delivery.schedule import change_status
+from mailer.models import Attempt, Mailing
+from tests.support.database_proxy import DatabaseProxy, proxied_database
+from tests.support.engine import accepted_by, send
+from tests.support.mailings import counted, make_crowd, make_mailing
+from tests.support.smtp_server import SmtpServer, slow
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="SQLite is not reached over a network."),
+]
+
+Site = Callable[[SmtpServer | int], None]
+
+
+@pytest.fixture
+def proxy(transactional_db: None) -> Iterator[DatabaseProxy]:
+    with proxied_database() as proxy:
+        yield proxy
+
+
+def launched(owner: User, n: int) -> Mailing:
+    make_crowd(owner, n)
+    return change_status(make_mailing(owner).pk, "start", owner)
+
+
+def all_once(mailing: Mailing, server: SmtpServer, n: int) -> None:
+    connection.close()  # this thread's own was cut too
+    assert sum(accepted_by(server).values()) == len(accepted_by(server)) == n
+    assert counted(mailing) == {"sent": n}
+    assert Attempt.objects.count() == n
+    assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
+
+
+async def test_it_keeps_the_replies_and_stops_soon_and_records_all_when_the_database_is_back(
+    owner: User, site: Site, proxy: DatabaseProxy, tmp_path: Path
+) -> None:
+    mailing = await sync_to_async(launched)(owner, 200)
+    with SmtpServer(slow(0.03)) as server:
+        site(server)
+        running = asyncio.create_task(send(Until.ALL_CLOSED, concurrency=5))
+        await taken(server, 50)
+        await asyncio.to_thread(proxy.cut)
+        before = len(server.accepted)
+        await asyncio.sleep(1.0)  # several times what the rest would take
+        without_ledger = len(server.accepted) - before
+        proxy.mend()
+        journal = "".join(path.read_text() for path in (tmp_path / "journal").iterdir())
+        await asyncio.wait_for(running, 30)
+        assert without_ledger <= 2 * 5
+        assert journal.count('"reply"') >= without_ledger
+        await sync_to_async(all_once)(mailing, server, 200)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [b'INSERT INTO "mailer_attempt"', b'"dated_at" = COALESCE'],
+    ids=["of results", "of a claim"],
+)
+async def test_a_commit_whose_answer_is_lost_counts_nothing_twice_and_loses_nothing(
+    owner: User, site: Site, proxy: DatabaseProxy, statement: bytes
+) -> None:
+    mailing = await sync_to_async(launched)(owner, 100)
+    with SmtpServer(slow(0.005)) as server:
+        site(server)
+        running = asyncio.create_task(send(Until.ALL_CLOSED, concurrency=5))
+        await taken(server, 20)
+        proxy.lose_commit_after(statement)
+        await asyncio.wait_for(running, 30)
+        await sync_to_async(all_once)(mailing, server, 100)
+    assert proxy.answers_lost == 1
+
+
+async def taken(server: SmtpServer, n: int) -> None:
+    async with asyncio.timeout(15):
+        while len(server.accepted) < n:  # noqa: ASYNC110 - the server is on a thread
+            await asyncio.sleep(0.005)
