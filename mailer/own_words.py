@@ -8,6 +8,7 @@ from mailer.phrasebook import Phrasebook
 
 ENGINE = Phrasebook(
     gettext_noop("%(trouble)s (since %(time)s UTC)"),
+    gettext_noop("%(trouble)s (again and again for this recipient, while other mail passed)"),  # outcome.py
     # transport.py
     gettext_noop("No mail server is set: EMAIL_HOST is empty"),
     gettext_noop("Connection refused by %(server)s"),

@@ -8,6 +8,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from mailer.own_words import ENGINE
+
 LOGIN_REFUSED = "login_refused"
 LOGIN_NEEDED = "login_needed"
 ENCRYPTION_NEEDED = "encryption_needed"
@@ -113,7 +115,7 @@ class StatusReason:
     def __str__(self) -> str:
         sentence = SENTENCES.get(self.code)
         words = number_format(self.words, force_grouping=True) if self.words.isdecimal() else self.words
-        return _(sentence) % {"words": words} if sentence else words
+        return _(sentence) % {"words": ENGINE.told(words)} if sentence else words
 
 
 NO_REASON = StatusReason()

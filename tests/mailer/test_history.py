@@ -16,7 +16,7 @@ from mailer.history import ACTS, Happening, happening, window_text
 from mailer.models import AuditEntry
 from mailer.own_words import ENGINE
 from mailer.phrasebook import Phrasebook
-from mailer.reasons import WINDOW_ENDED, StatusReason
+from mailer.reasons import CANNOT_BE_SENT, WINDOW_ENDED, StatusReason
 
 
 def told(**fields: str) -> Happening:
@@ -65,6 +65,10 @@ def test_it_tells_how_long(seconds: int, english: str, russian: str) -> None:
         ),
         ("The server said: 421 4.3.2 closing (soon)", "Сервер сказал: 421 4.3.2 closing (soon)"),
         ("The connection was lost", "Соединение потеряно"),
+        (
+            "The connection was lost (again and again for this recipient, while other mail passed)",
+            "Соединение потеряно (раз за разом у этого получателя, хотя другие письма проходили)",
+        ),
         ("", ""),
         ("mailbox full %(n)s %", "mailbox full %(n)s %"),
     ],
@@ -85,6 +89,12 @@ def test_a_sentence_is_told_whatever_its_parts_hold() -> None:
 def test_it_knows_what_the_library_says_of_addresses() -> None:
     with translation.override("ru"):
         assert REASONS.told("An email address must have an @-sign.") == "В адресе должен быть знак @."
+
+
+def test_a_reason_quotes_the_engines_own_words_in_the_readers_language() -> None:
+    reason = StatusReason(CANNOT_BE_SENT, "The sender's address can't be said in SMTP.")
+    with translation.override("ru"):
+        assert str(reason).endswith("нельзя. Адрес отправителя нельзя передать по SMTP.")
 
 
 def test_a_servers_words_are_quoted_as_they_are() -> None:

@@ -102,7 +102,7 @@ function row(attempt) {
 function told(text) {
   for (const [pattern, sentence] of phrases) {
     const match = pattern.exec(text);
-    if (match) return sentence.replace(/%\((\w+)\)s/g, (_, part) => match.groups[part]);
+    if (match) return sentence.replace(/%\((\w+)\)s/g, (_, part) => (part === "trouble" ? told(match.groups[part]) : match.groups[part]));
   }
   return text;
 }
