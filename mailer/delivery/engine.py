@@ -22,6 +22,7 @@ from mailer.delivery.compose import Composer
 from mailer.delivery.content import load_composers
 from mailer.delivery.database import DATABASE_GONE
 from mailer.delivery.events import publish_changes
+from mailer.delivery.failpoints import reach
 from mailer.delivery.ledger import Recorded, Result
 from mailer.delivery.recorder import Recorder
 from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
@@ -174,6 +175,8 @@ class Engine:
         except DATABASE_GONE as error:
             logger.warning("The database is away: %s", error)
             return False
+        if claims:
+            reach("claim.after_commit")
         self._in_hand.update(claim.mailing_id for claim in claims)
         await self._prepare_contents({claim.mailing_id for claim in claims})
         for claim in claims:

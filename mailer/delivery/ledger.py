@@ -14,6 +14,7 @@ from django.db.models import F
 from core.clock import db_now
 from mailer.delivery.claim import Claim
 from mailer.delivery.counts import move_counts, moved
+from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
 from mailer.models import Attempt, Delivery, Mailing
@@ -87,6 +88,7 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
         _move(delivery_ids, change)
     for mailing_id in sorted(moves):
         move_counts(mailing_id, counted_by or worker_id, moved(moves[mailing_id]))
+    reach("ledger.before_commit")
     return recorded
 
 

@@ -11,6 +11,7 @@ from django.db.models.functions import Cast, Concat, JSONObject
 
 from mailer.audience import audience
 from mailer.delivery.counts import PAGES, move_counts
+from mailer.delivery.failpoints import reach
 from mailer.models import Delivery, Mailing, MailingContent, Recipient
 
 FIRST_CHUNK = 1_000
@@ -38,6 +39,7 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
     if len(keys) < size:
         mailing.materialised_at = now
     mailing.save(update_fields=["materialised_at"])
+    reach("materialise.before_commit")
 
 
 def _insert_from(mailing: Mailing, people: QuerySet[Recipient], now: datetime) -> int:

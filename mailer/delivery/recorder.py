@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from mailer.delivery.failpoints import reach
 from mailer.delivery.ledger import Recorded, Result, record
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.delivery.worker import Worker
@@ -27,6 +28,7 @@ class Recorder:
         """Record until None is found. Waits for the database as long as it is away."""
         async for batch in _batches(results):
             recorded = await self._database.patiently(record, self._worker.id, batch)
+            reach("ledger.after_commit")
             self._worker.journal.recorded((result.claim.delivery_id, result.claim.number) for result in batch)
             for mailing_id, reason in recorded.to_pause.items():
                 await self._pause_by_error(mailing_id, reason)

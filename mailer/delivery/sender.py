@@ -10,6 +10,7 @@ from django.utils import timezone
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer
 from mailer.delivery.connection import ConnectFailed, Connection
+from mailer.delivery.failpoints import reach
 from mailer.delivery.ledger import Result
 from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withheld
 from mailer.delivery.transport import Transport
@@ -57,6 +58,8 @@ class Sender:
     async def _send(self, claim: Claim) -> Outcome:
         while not await self._gate.is_fresh() and not self._is_stopping():
             continue
+        if self._is_stopping():
+            reach("release")
         if self._is_stopping() or self._breaker.is_open or not self._gate.allows(claim.mailing_id):
             return withheld(Phase.CONNECT)
         try:
@@ -80,13 +83,17 @@ class Sender:
         def hand_over() -> bool:
             nonlocal handed_over
             if self._gate.allows(claim.mailing_id):
+                reach("journal.before_handing_over")
                 self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
+                reach("journal.after_handing_over")
                 handed_over = True
             return handed_over
 
         outcome = await connection.deliver(envelope, hand_over)
         if handed_over:
+            reach("journal.before_reply")
             self._journal.reply(claim.delivery_id, claim.number, timezone.now().timestamp(), outcome)
+            reach("journal.after_reply")
         if outcome.reply_code == 421:
             self._breaker.trip(outcome.server_response)
         elif outcome.is_charged:

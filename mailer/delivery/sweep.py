@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef
 
 from core.clock import db_now
 from mailer.delivery.claim import claim_of
+from mailer.delivery.failpoints import reach
 from mailer.delivery.journal import Entry, JournalMissing, Takeover, boot_id, take_over
 from mailer.delivery.ledger import Result, record
 from mailer.delivery.outcome import Outcome, Phase, classify_break, withheld
@@ -65,7 +66,9 @@ def _sweep(worker: Worker, by_worker: int, takeover: Takeover | None) -> Counter
     Worker.objects.filter(pk=worker.pk).update(swept_at=db_now())
     for batch in _claimed_by(worker):
         results = [_result(delivery, takeover) for delivery in batch]
+        reach("sweep.before_record")
         recorded = record(worker.pk, results, counted_by=by_worker)
+        reach("sweep.after_record")
         states += recorded.states
         outcomes += recorded.outcomes
     found = ", ".join(f"{n} {state}" for state, n in states.items())

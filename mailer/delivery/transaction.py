@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mailer.delivery.compose import Envelope
 from mailer.delivery.connection import HandOver
+from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import (
     Outcome,
     Phase,
@@ -167,6 +168,8 @@ class SmtpChannel(asyncio.Protocol):
         timer = loop.call_later(seconds, self._break, f"No reply to {awaited} within {seconds:g} seconds")
         try:
             self._transport.write(data)
+            if awaited == AWAITED[Phase.BODY]:
+                reach("dot.written")
             return await self._waiter
         finally:
             timer.cancel()
