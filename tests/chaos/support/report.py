@@ -1,0 +1,79 @@
+"""The numbers of every experiment, kept as lines of JSON, shown as one table: `python -m tests.chaos.support.report FILE`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+if TYPE_CHECKING:
+    from tests.chaos.support.compare import Findings
+
+HEADINGS = ("Experiment", "Database", "Mails", "Lost", "Duplicates", "Untracked", "Uncertain", "Bound", "Seconds", "Also")
+
+
+@dataclass(frozen=True)
+class Row:
+    """`bound` is the most that may be uncertain. None where a number has no meaning."""
+
+    experiment: str
+    database: str
+    mails: int | None
+    lost: int | None
+    duplicates: int | None
+    untracked: int | None
+    uncertain: int | None
+    bound: int | None
+    seconds: float
+    also: str = ""
+
+    def save(self) -> None:
+        """Add it to the file that CHAOS_REPORT names, if it does."""
+        if path := os.environ.get("CHAOS_REPORT"):
+            with Path(path).open("a") as file:
+                file.write(json.dumps(asdict(self)) + "\n")
+
+
+@dataclass
+class Report:
+    """Says what an experiment has found, before anything is asserted of it."""
+
+    since: float = field(default_factory=time.monotonic)
+
+    def add(self, experiment: str, found: Findings | None = None, bound: int | None = None, also: str = "") -> None:
+        database = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
+        numbers = (
+            (found.mails, len(found.lost), len(found.duplicates), len(found.untracked), found.uncertain)
+            if found
+            else (None, None, None, None, None)
+        )
+        seconds, self.since = time.monotonic() - self.since, time.monotonic()
+        Row(experiment, database, *numbers, bound, seconds, also).save()
+
+
+def table(rows: list[Row]) -> str:
+    """In Markdown, its columns aligned for a terminal."""
+    lines = [HEADINGS, *(tuple(_shown(value) for value in asdict(row).values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = tuple("-" * width for width in widths)
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in (lines[0], rule, *lines[1:])
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+
+
+if __name__ == "__main__":
+    saved = Path(sys.argv[1]).read_text().splitlines()
+    print(table([Row(**json.loads(line)) for line in saved]))  # noqa: T201
