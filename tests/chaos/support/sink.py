@@ -15,6 +15,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -54,12 +55,17 @@ class Sink:
 class LoggingServer(SmtpServer):
     """Writes `accepted <address> <Message-ID>` before it replies, and `lost …` where it then does not."""
 
-    def __init__(self, log: Path, plan: Plan) -> None:
-        super().__init__(Behaviour("rcpt", self._judge), Behaviour("body", self._take, accepts=True))
+    def __init__(self, log: Path, plan: Plan, by_address: Mapping[str, Sequence[Behaviour]] | None = None) -> None:
+        by_plan = (Behaviour("rcpt", self._judge), Behaviour("body", self._take, accepts=True))
+        super().__init__(*by_plan, by_address=by_address)
         self._file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._plan = plan
         self._tries: Counter[str] = Counter()
         self._message_ids: dict[str, str] = {}
+
+    def __exit__(self, *exception: type[BaseException] | BaseException | TracebackType | None) -> None:
+        super().__exit__(*exception)
+        os.close(self._file)
 
     def accept(self, mail: Accepted) -> None:
         self._message_ids[mail.rcpt_to] = mail.message_id
