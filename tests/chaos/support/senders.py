@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -83,3 +84,11 @@ def terminate(process: subprocess.Popen[bytes], most: float = 30.0) -> float:
     process.terminate()
     assert process.wait(most) == 0
     return time.monotonic() - asked_at
+
+
+def wait_until(condition: Callable[[], bool], most: float = 150.0) -> None:
+    """Until the database says so. Raises AssertionError when that takes too many seconds."""
+    deadline = time.monotonic() + most
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

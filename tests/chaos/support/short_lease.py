@@ -1,0 +1,29 @@
+"""`manage.py` with a lease that runs out while a test waits: the product's is a minute, and ten more of silence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+
+import django
+from django.core.management import execute_from_command_line
+
+LEASE = timedelta(seconds=3)
+SILENCE = timedelta(seconds=1)
+RENEW_EVERY = 0.5  # seconds
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_project.settings")
+    django.setup()
+    from mailer.delivery import claim, sweep, worker
+
+    claim.LEASE = worker.LEASE = LEASE
+    worker.RENEW_EVERY = RENEW_EVERY
+    sweep.SILENCE = SILENCE
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
