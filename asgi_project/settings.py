@@ -100,7 +100,11 @@ if env["DB_NAME"]:
             # Under ASGI each request has its own thread: persistent connections would pile up, so they are pooled.
             "CONN_MAX_AGE": 0,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"pool": {"min_size": 2, "max_size": 20, "timeout": 10}},
+            "OPTIONS": {
+                "pool": {"min_size": 2, "max_size": 20, "timeout": 10},
+                # A process that is frozen within a transaction, or whose machine is gone, must not hold its locks on.
+                "options": "-c idle_in_transaction_session_timeout=30s",
+            },
         }
     }
 else:

@@ -31,11 +31,8 @@ once = pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="Tried w
 
 
 @pytest.fixture
-def own_postgres(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
-    folder = tmp_path_factory.mktemp("own-postgres")
-    folder.parent.chmod(0o755)
-    folder.parent.parent.chmod(0o755)
-    with on_postgres_of_its_own(folder) as server:
+def own_postgres(transactional_db: None) -> Iterator[OwnPostgres]:
+    with on_postgres_of_its_own() as server:
         yield server
 
 

@@ -22,7 +22,7 @@ class Findings:
 
     mails: int
     lost: list[str]
-    """Nobody mailed them, and the ledger does not say so: no delivery, an open one, or *sent* to a server that has not got it."""
+    """Not mailed, and the ledger does not say so: no delivery, an open one, or *sent* without the server having it."""
     duplicates: list[str]
     """Mailed more often than the tries that a person chose after an uncertain one explain."""
     untracked: list[str]

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ class OwnPostgres:
         pid = int((self._folder / "postgres" / "postmaster.pid").read_text().split("\n")[0])
         os.kill(pid, signal.SIGQUIT)
         self.stop()
+        _disconnect()
 
     def start(self) -> None:
         self._server = self._started(urlsplit(self.url).port)
@@ -43,10 +45,16 @@ class OwnPostgres:
 
 
 @contextmanager
-def on_postgres_of_its_own(folder: Path) -> Iterator[OwnPostgres]:
+def on_postgres_of_its_own() -> Iterator[OwnPostgres]:
     """Until the end of the block this process's database is an empty one on a server that may be restarted."""
-    folder.chmod(0o755)  # PostgreSQL may run under another account
-    server = OwnPostgres(folder)
+    with TemporaryDirectory(prefix="mailing-chaos-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL may run under another account
+        with _used_by_this_process(OwnPostgres(Path(folder))) as server:
+            yield server
+
+
+@contextmanager
+def _used_by_this_process(server: OwnPostgres) -> Iterator[OwnPostgres]:
     with psycopg.connect(server.url.replace("/mailing", "/postgres"), autocommit=True) as admin:
         admin.execute("CREATE DATABASE mailing")
     elsewhere: dict[str, Any] = dict(connection.settings_dict)
@@ -61,9 +69,13 @@ def on_postgres_of_its_own(folder: Path) -> Iterator[OwnPostgres]:
 
 
 def _point_to(database: dict[str, Any]) -> None:
+    _disconnect()
+    connection.settings_dict.update(database)
+
+
+def _disconnect() -> None:
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's backend alone
-    connection.settings_dict.update(database)
 
 
 @contextmanager

@@ -15,7 +15,18 @@ from django.db import connection
 if TYPE_CHECKING:
     from tests.chaos.support.compare import Findings
 
-HEADINGS = ("Experiment", "Database", "Mails", "Lost", "Duplicates", "Untracked", "Uncertain", "Bound", "Seconds", "Also")
+HEADINGS = (
+    "Experiment",
+    "Database",
+    "Mails",
+    "Lost",
+    "Duplicates",
+    "Untracked",
+    "Uncertain",
+    "Bound",
+    "Seconds",
+    "Also",
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`manage.py` with a lease that runs out while a test waits: the product's is a minute, and ten more of silence."""
+"""`manage.py` with waits that end while a test waits: the product's lease is a minute, and ten more of silence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import django
 from django.core.management import execute_from_command_line
+from django.db import connection
 
 LEASE = timedelta(seconds=3)
 SILENCE = timedelta(seconds=1)
@@ -22,6 +23,8 @@ def main() -> None:
     claim.LEASE = worker.LEASE = LEASE
     worker.RENEW_EVERY = RENEW_EVERY
     sweep.SILENCE = SILENCE
+    if connection.vendor == "postgresql":
+        connection.settings_dict["OPTIONS"]["options"] = "-c idle_in_transaction_session_timeout=2s"
     execute_from_command_line(sys.argv)
 
 
