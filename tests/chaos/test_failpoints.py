@@ -22,7 +22,7 @@ from tests.chaos.support.senders import Senders
 from tests.chaos.support.sink import LoggingServer, Plan
 from tests.support.engine import send
 from tests.support.mailings import states
-from tests.support.smtp_server import Behaviour, silent_at, slow
+from tests.support.smtp_server import Behaviour, SmtpServer, silent_at, slow
 
 MAILS = 8
 
@@ -73,7 +73,7 @@ def test_killed_at_a_named_place(
     launched: Callable[[int], Mailing],
     log: AcceptLog,
     tmp_path: Path,
-    site: Callable[[LoggingServer], None],
+    site: Callable[[SmtpServer], None],
     report: Report,
 ) -> None:
     mailing = launched(case.mails)

@@ -54,7 +54,7 @@ def sending_process(data_dir: Path, server: SmtpServer, *words: str, **variables
 
 
 def sender_environment(data_dir: Path, smtp_port: int, **variables: str) -> dict[str, str]:
-    """What makes a process send on this test's database, by the mail server on that port, its journals in `data_dir`."""
+    """What makes a process send on this test's database, by the server on that port, its journals in `data_dir`."""
     own = {
         "DATA_DIR": str(data_dir),
         "EMAIL_HOST": "127.0.0.1",

@@ -1,4 +1,4 @@
-"""The numbers of every experiment, kept as lines of JSON, shown as one table: `python -m tests.chaos.support.report FILE`."""
+"""Every experiment's numbers, kept as lines of JSON, and shown by `python -m tests.chaos.support.report FILE`."""
 
 from __future__ import annotations
 
@@ -59,13 +59,19 @@ class Report:
 
     def add(self, experiment: str, found: Findings | None = None, bound: int | None = None, also: str = "") -> None:
         database = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
-        numbers = (
-            (found.mails, len(found.lost), len(found.duplicates), len(found.untracked), found.uncertain)
-            if found
-            else (None, None, None, None, None)
-        )
         seconds, self.since = time.monotonic() - self.since, time.monotonic()
-        Row(experiment, database, *numbers, bound, seconds, also).save()
+        Row(
+            experiment,
+            database,
+            found and found.mails,
+            found and len(found.lost),
+            found and len(found.duplicates),
+            found and len(found.untracked),
+            found and found.uncertain,
+            bound,
+            seconds,
+            also,
+        ).save()
 
 
 def table(rows: list[Row]) -> str:

@@ -20,9 +20,14 @@ def main() -> None:
     django.setup()
     from mailer.delivery import claim, sweep, worker
 
-    claim.LEASE = worker.LEASE = LEASE
-    worker.RENEW_EVERY = RENEW_EVERY
-    sweep.SILENCE = SILENCE
+    for module, name, value in (
+        (claim, "LEASE", LEASE),
+        (worker, "LEASE", LEASE),
+        (worker, "RENEW_EVERY", RENEW_EVERY),
+        (sweep, "SILENCE", SILENCE),
+    ):
+        assert hasattr(module, name)
+        setattr(module, name, value)
     if connection.vendor == "postgresql":
         connection.settings_dict["OPTIONS"]["options"] = "-c idle_in_transaction_session_timeout=2s"
     execute_from_command_line(sys.argv)
