@@ -23,7 +23,7 @@ test: .venv/dev ## Run every test, with servers that the tests start themselves
 	@$(COVERAGE) erase && rm -f $(SERVERS_USED)
 	$(COVERAGE) run -m pytest -n 2 --ignore=tests/browser --ignore=tests/chaos
 	TEST_DB=sqlite $(COVERAGE) run -m pytest -n 2 tests/delivery
-	@$(CHAOS)
+	@$(EXPERIMENTS)
 	$(COVERAGE) run -m pytest tests/browser
 	@$(COVERAGE) combine --quiet
 	@$(COVERAGE) report
@@ -40,11 +40,11 @@ check: .venv/dev ## Check style and types, then run every test
 chaos: export CHAOS = full
 chaos: export CHAOS_SEED = $(SEED)
 chaos: .venv/dev ## Kill, stop, freeze and cut off everything, for about ten minutes (SEED=7 for other dice)
-	@$(CHAOS)
+	@$(EXPERIMENTS)
 
 # By itself, for it measures rates and restarts servers. Both databases, then one table, whatever has failed.
 SEED ?= 1
-CHAOS = export CHAOS_REPORT=$$(mktemp); \
+EXPERIMENTS = export CHAOS_REPORT=$$(mktemp); \
 	$(RUN) -m pytest tests/chaos; postgresql=$$?; \
 	TEST_DB=sqlite $(RUN) -m pytest tests/chaos; sqlite=$$?; \
 	$(RUN) -m tests.chaos.support.report $$CHAOS_REPORT; rm $$CHAOS_REPORT; \

@@ -32,6 +32,15 @@ class Findings:
     """Second copies that follow an uncertain attempt and a person's choice."""
     differences: list[str]
 
+    def numbers(self) -> dict[str, int]:
+        return {
+            "mails": self.mails,
+            "lost": len(self.lost),
+            "duplicates": len(self.duplicates),
+            "untracked": len(self.untracked),
+            "uncertain": self.uncertain,
+        }
+
     def assert_clean(self) -> None:
         assert (self.lost, self.duplicates, self.untracked, self.differences) == ([], [], [], [])
 

@@ -35,13 +35,13 @@ class Row:
 
     experiment: str
     database: str
-    mails: int | None
-    lost: int | None
-    duplicates: int | None
-    untracked: int | None
-    uncertain: int | None
-    bound: int | None
-    seconds: float
+    mails: int | None = None
+    lost: int | None = None
+    duplicates: int | None = None
+    untracked: int | None = None
+    uncertain: int | None = None
+    bound: int | None = None
+    seconds: float = 0.0
     also: str = ""
 
     def save(self) -> None:
@@ -60,18 +60,8 @@ class Report:
     def add(self, experiment: str, found: Findings | None = None, bound: int | None = None, also: str = "") -> None:
         database = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
         seconds, self.since = time.monotonic() - self.since, time.monotonic()
-        Row(
-            experiment,
-            database,
-            found and found.mails,
-            found and len(found.lost),
-            found and len(found.duplicates),
-            found and len(found.untracked),
-            found and found.uncertain,
-            bound,
-            seconds,
-            also,
-        ).save()
+        numbers = found.numbers() if found else {}
+        Row(experiment, database, **numbers, bound=bound, seconds=seconds, also=also).save()
 
 
 def table(rows: list[Row]) -> str:
