@@ -84,6 +84,7 @@ def test_killed_at_a_named_place(
             killed_at(case.kill_at, senders, log if case.stopping else None, case.taken)
         log.wait_for(case.taken)
         assert log.look() == case.taken
+        server.by_address = {}
         site(server)
         async_to_sync(send)(Until.ALL_CLOSED)
     found = compare(mailing, log)

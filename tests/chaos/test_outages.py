@@ -130,6 +130,38 @@ def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
     assert connects <= 10
 
 
+@once
+def test_a_slow_line_that_breaks_loses_and_doubles_nothing(
+    launched: Callable[[int], Mailing],
+    log: AcceptLog,
+    tmp_path: Path,
+    dice: random.Random,
+    sizes: Sizes,
+    report: Report,
+) -> None:
+    n = sizes.restarts * 100
+    mailing = launched(n)
+    with (
+        Sink(log.path, Plan(SEED)) as sink,
+        Proxy(sink.port, delay=0.02) as proxy,
+        Senders(tmp_path, proxy.port, CONNECTIONS) as senders,
+    ):
+        process = senders.watch()
+        for instant in sorted(dice.sample(range(1, int(0.9 * n)), sizes.restarts)):
+            log.wait_for(max(instant, log.look() + 1))
+            proxy.cut()
+            time.sleep(0.2)
+            proxy.mend()
+            let_time_pass(mailing)
+        wait_until(lambda: is_completed(mailing, time_passes=True))
+        terminate(process)
+    found = compare(mailing, log)
+    bound = sizes.restarts * CONNECTIONS
+    report.add(f"{sizes.restarts} resets of a slow line", found, bound)
+    found.assert_clean()
+    assert found.uncertain <= bound
+
+
 def is_completed(mailing: Mailing, time_passes: bool = False) -> bool:
     if time_passes:
         let_time_pass(mailing)

@@ -18,7 +18,7 @@ UNCERTAIN = Attempt.Status.UNCERTAIN
 
 @dataclass(frozen=True)
 class Findings:
-    """Addresses, by what is wrong with them; then what must be zero, small or equal."""
+    """Addresses, by what is wrong with them, and the numbers that belong to it."""
 
     mails: int
     lost: list[str]
@@ -42,7 +42,14 @@ class Findings:
         }
 
     def assert_clean(self) -> None:
-        assert (self.lost, self.duplicates, self.untracked, self.differences) == ([], [], [], [])
+        found = {
+            "lost": self.lost,
+            "duplicates": self.duplicates,
+            "untracked": self.untracked,
+            "differences": self.differences,
+        }
+        wrong = {name: what[:10] for name, what in found.items() if what}
+        assert not wrong, wrong
 
 
 def compare(mailing: Mailing, log: AcceptLog, resent: Collection[int] = ()) -> Findings:
