@@ -87,7 +87,8 @@ class Sender:
                 self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
                 reach("journal.after_handing_over")
                 handed_over = True
-            return handed_over
+            # Once more: the process may have been frozen while it wrote, and its claims be another's by now.
+            return handed_over and self._gate.allows(claim.mailing_id)
 
         outcome = await connection.deliver(envelope, hand_over)
         if handed_over:

@@ -74,10 +74,12 @@ def test_stopped_past_its_lease_it_hands_nothing_more_over(
         sleeper.send_signal(signal.SIGCONT)
         wait_until(lambda: Mailing.objects.get(pk=mailing.pk).status == Mailing.Status.COMPLETED)
     found = compare(mailing, log)
-    report.add("SIGSTOP past the lease", found, held, f"{len(taken)} of them taken before, 0 after it woke")
+    after = (swept & log.accepted.keys()) - taken
+    report.add("SIGSTOP past the lease", found, held, f"{len(taken)} of them taken before, {len(after)} after it woke")
     found.assert_clean()
     assert found.uncertain <= held
-    assert swept & log.accepted.keys() == taken
+    # Frozen between its last look at the gate and the next instruction, it may send that one mail; it stays uncertain.
+    assert len(after) <= 1
 
 
 def freeze(process: subprocess.Popen[bytes]) -> None:
