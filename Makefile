@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 RUN := .venv/bin/python
 COVERAGE := $(RUN) -m coverage
 
-.PHONY: help run test check coverage messages lock clean
+.PHONY: help run test check chaos coverage messages lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -21,8 +21,9 @@ run: .venv/runtime .env ## Start the whole product on http://127.0.0.1:8000 (POR
 test: export SERVERS_USED := .servers-used
 test: .venv/dev ## Run every test, with servers that the tests start themselves
 	@$(COVERAGE) erase && rm -f $(SERVERS_USED)
-	$(COVERAGE) run -m pytest -n 2 --ignore=tests/browser
+	$(COVERAGE) run -m pytest -n 2 --ignore=tests/browser --ignore=tests/chaos
 	TEST_DB=sqlite $(COVERAGE) run -m pytest -n 2 tests/delivery
+	@$(EXPERIMENTS)
 	$(COVERAGE) run -m pytest tests/browser
 	@$(COVERAGE) combine --quiet
 	@$(COVERAGE) report
@@ -35,6 +36,19 @@ check: .venv/dev ## Check style and types, then run every test
 	$(RUN) -m ruff format --check
 	ENV_FILE=/dev/null SECRET_KEY=for-mypy-alone-0123456789-abcdefghijklmnopqrstuvwxyz $(RUN) -m mypy .
 	@$(MAKE) --no-print-directory test
+
+chaos: export CHAOS = full
+chaos: export CHAOS_SEED = $(SEED)
+chaos: .venv/dev ## Kill, stop, freeze and cut off everything, for about ten minutes (SEED=7 for other dice)
+	@$(EXPERIMENTS)
+
+# By itself, for it measures rates and restarts servers. Both databases, then one table, whatever has failed.
+SEED ?= 1
+EXPERIMENTS = export CHAOS_REPORT=$$(mktemp); \
+	$(RUN) -m pytest tests/chaos; postgresql=$$?; \
+	TEST_DB=sqlite $(RUN) -m pytest tests/chaos; sqlite=$$?; \
+	$(RUN) -m tests.chaos.support.report $$CHAOS_REPORT; rm $$CHAOS_REPORT; \
+	exit $$((postgresql + sqlite))
 
 coverage: test ## Write what the tests reached to htmlcov/index.html
 	@$(COVERAGE) html

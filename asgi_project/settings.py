@@ -105,8 +105,12 @@ if env["DB_NAME"]:
             # Under ASGI each request has its own thread: persistent connections would pile up, so they are pooled.
             "CONN_MAX_AGE": 0,
             "CONN_HEALTH_CHECKS": True,
-            # Where it tried in vain for the reconnect timeout (in seconds), whoever wants a connection tries anew.
-            "OPTIONS": {"pool": {"min_size": 2, "max_size": 20, "timeout": 10, "reconnect_timeout": 5}},
+            "OPTIONS": {
+                # Where it tried in vain for the reconnect timeout (in seconds), whoever wants a connection tries anew.
+                "pool": {"min_size": 2, "max_size": 20, "timeout": 10, "reconnect_timeout": 5},
+                # A process that is frozen within a transaction, or whose machine is gone, must not hold its locks on.
+                "options": "-c idle_in_transaction_session_timeout=30s",
+            },
         }
     }
 else:

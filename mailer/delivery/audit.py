@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from core.clock import db_now
 from mailer.audience import audience
 from mailer.delivery.claim import LEASE
 from mailer.delivery.sweep import SILENCE
-from mailer.models import Attempt, AttemptCount, Delivery, Mailing, MailingCount
+from mailer.models import Attempt, AttemptCount, Decision, Delivery, Mailing, MailingCount
 
 State = Delivery.State
 Status = Attempt.Status
@@ -113,20 +113,24 @@ def _histories(mailing: Mailing, by_state: Counter[str]) -> Iterator[Check]:
     found = _with_attempts(mailing).aggregate(
         attempts=Coalesce(Sum("made"), 0),
         misnumbered=_how_many(~Q(made=F("attempt_count")) | ~Q(last=F("attempt_count"))),
-        sent=_how_many(Q(state=State.SENT) & (Q(by_reply__gt=0) | Q(by_backend__gt=0))),
+        sent=_how_many(Q(state=State.SENT) & (Q(by_reply__gt=0) | Q(by_backend__gt=0) | Q(treated__gt=0))),
         hidden=_how_many(~Q(state=State.SENT) & Q(accepted__gt=0)),
         uncertain=_how_many(Q(state=State.UNCERTAIN, unknown__gt=0)),
-        unlisted=_how_many(~Q(state=State.UNCERTAIN) & Q(unknown__gt=0)),
+        unlisted=_how_many(~Q(state=State.UNCERTAIN) & Q(unknown__gt=F("resent") + F("treated"))),
         failed=_how_many(Q(state=State.FAILED, refused__gt=0)),
-        copies=_how_many(Q(perhaps_there__gt=1)),
+        copies=_how_many(Q(perhaps_there__gt=1 + F("resent"))),
         misheld=_how_many(Q(state=State.SENDING, worker=None) | ~Q(state=State.SENDING) & ~Q(worker=None)),
     )
     yield Check("Attempts, each of a delivery of this mailing", made, found["attempts"])
     yield Check("Deliveries whose attempts are not numbered 1, 2, 3 …", 0, found["misnumbered"])
-    yield Check("Sent: an accepting reply, or a backend that gives none", by_state[State.SENT], found["sent"])
+    yield Check(
+        "Sent: an accepting reply, a backend that gives none, or a person's decision",
+        by_state[State.SENT],
+        found["sent"],
+    )
     yield Check("Accepted, but not listed as sent", 0, found["hidden"])
     yield Check("Uncertain: an attempt of which nobody knows", by_state[State.UNCERTAIN], found["uncertain"])
-    yield Check("Not known, but not listed as uncertain", 0, found["unlisted"])
+    yield Check("Not known, but neither listed as uncertain nor decided by a person", 0, found["unlisted"])
     yield Check("Failed: a refusal", by_state[State.FAILED], found["failed"])
     yield Check("Mailed again though the mail may have arrived, and nobody chose that", 0, found["copies"])
     yield Check("Deliveries in nobody's hands that are sending, or the other way round", 0, found["misheld"])
@@ -150,8 +154,16 @@ def _with_attempts(mailing: Mailing) -> QuerySet[Delivery]:
             refused=attempts(Q(attempts__status=Status.FAILURE)),
             unknown=attempts(Q(attempts__status=Status.UNCERTAIN)),
             perhaps_there=attempts(~Q(attempts__status=Status.FAILURE)),
+            resent=_decisions(Decision.Choice.RESEND),
+            treated=_decisions(Decision.Choice.TREAT_AS_SENT),
         )
     )
+
+
+def _decisions(choice: str) -> Coalesce:
+    """How often a person chose this for the delivery."""
+    made = Decision.objects.filter(delivery=OuterRef("pk"), choice=choice).order_by().values("delivery")
+    return Coalesce(Subquery(made.annotate(n=Count("pk")).values("n")), 0)
 
 
 def _how_many(condition: Q) -> Count:

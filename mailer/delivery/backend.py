@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
 from mailer.delivery.compose import Envelope
-from mailer.delivery.connection import HandOver
+from mailer.delivery.connection import HandOver, refused_for_an_address
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope, classify_break, withheld
 
 
@@ -25,6 +25,8 @@ class BackendConnection:
 
     async def deliver(self, envelope: Envelope, hand_over: HandOver) -> Outcome:
         """Give the backend the mail as it was composed. What it raises defers the mail."""
+        if (refused := refused_for_an_address(envelope)) is not None:
+            return refused
         if not await hand_over():
             return withheld(Phase.DATA)
         try:

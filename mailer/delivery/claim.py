@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from core.clock import db_now
 from mailer.delivery.allowance import locked_allowances
 from mailer.delivery.counts import move_counts
+from mailer.delivery.failpoints import reach
 from mailer.models import Delivery, Mailing, Worker
 
 State = Delivery.State
@@ -80,6 +81,8 @@ def claim_deliveries(worker_id: int, most: int, only_mailing: int | None = None)
         claim_from(mailing_id, -(-(most - len(claims)) // (len(owners) - position)))
     for mailing_id in owners:  # what a small mailing left of its share
         claim_from(mailing_id, most - len(claims))
+    if claims:
+        reach("claim.before_commit")
     return claims
 
 

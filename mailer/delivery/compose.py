@@ -79,8 +79,8 @@ def one_line(text: str) -> str:
 
 
 def mailbox(name: str, address: str) -> str:
-    """A header's `Name <address>` (RFC 5322 §3.4); the name is data, whatever is in it."""
-    name = one_line(name)
+    """A header's `Name <address>` (RFC 5322 §3.4); the name is data, whatever is in it, and so is the address."""
+    name, address = one_line(name), one_line(address)
     if not name:
         return address
     if not _needs_encoding(name) and SPECIALS.search(name):

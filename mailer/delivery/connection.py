@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from mailer.delivery.compose import Envelope
-from mailer.delivery.outcome import Outcome
+from mailer.delivery.outcome import Outcome, Scope, rejected_here
+
+UNFIT = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")  # in a path, these would end it or begin another command
 
 HandOver = Callable[[], Awaitable[bool]]
 """Called once, right before the server could have the whole message: False keeps it from going."""
@@ -34,3 +37,12 @@ class ConnectFailed(Exception):
     def __init__(self, reason: str, outcome: Outcome) -> None:
         super().__init__(reason)
         self.outcome = outcome
+
+
+def refused_for_an_address(envelope: Envelope) -> Outcome | None:
+    """An address that would end the path it stands in, or begin another command, is said to no server."""
+    if UNFIT.search(envelope.mail_from):
+        return rejected_here("The sender's address can't be said in SMTP.", "5.1.7", Scope.MAILING)
+    if UNFIT.search(envelope.rcpt_to):
+        return rejected_here("The address can't be said in SMTP.", "5.1.3")
+    return None

@@ -10,7 +10,7 @@ from itertools import chain, repeat
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, InternalError, OperationalError, connection, connections
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DATABASE_GONE = (OperationalError, InterfaceError)
+SLEPT_IN_TRANSACTION = "25P03"  # PostgreSQL has ended the session, and says so by an InternalError
 RECONNECT_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds; the last one again and again
 
 
@@ -55,3 +56,8 @@ def _reconnecting(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -
     except DATABASE_GONE:
         connection.close()  # a connection that broke once stays broken
         raise
+    except InternalError as error:
+        if getattr(error.__cause__, "sqlstate", "") != SLEPT_IN_TRANSACTION:
+            raise
+        connection.close()
+        raise OperationalError(str(error)) from error

@@ -22,6 +22,7 @@ from mailer.delivery.compose import Composer
 from mailer.delivery.content import load_composers
 from mailer.delivery.database import DATABASE_GONE
 from mailer.delivery.events import publish_changes
+from mailer.delivery.failpoints import reach
 from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Recorded, Result
 from mailer.delivery.recorder import Recorder
@@ -182,6 +183,8 @@ class Engine:
             self._answer_lost = True
             return False
         self._answer_lost = False
+        if claims:
+            reach("claim.after_commit")
         self._in_hand.update(claim.mailing_id for claim in claims)
         await self._prepare_contents({claim.mailing_id for claim in claims})
         for claim in claims:

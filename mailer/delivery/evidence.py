@@ -94,13 +94,20 @@ def _rewrite(attempt: Attempt, evidence: Evidence) -> None:
     attempt.evidence, attempt.resolved_at = evidence.source, db_now()
 
 
+# What a delivery may have come to since a person chose to resend it, without having been sent again.
+NOT_SENT = (*Delivery.WAITING, State.FAILED, State.EXPIRED, State.CANCELLED)
+
+
 def _follow(
     deliveries: Sequence[Delivery],
     outcomes: Mapping[int, Sequence[Outcome]],
     windows: Mapping[int, Window],
     counted_by: int,
 ) -> Recorded:
-    """Move the deliveries that are uncertain still. One about which a person has decided stays as it was decided."""
+    """Move the deliveries that are uncertain still, and those that are known to have been accepted after all.
+
+    Otherwise one about which a person has decided stays as it was decided.
+    """
     now = db_now()
     recorded = Recorded()
     moves: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
@@ -110,11 +117,12 @@ def _follow(
         for outcome in learned:
             if outcome.kind is Kind.REJECTED and outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
                 recorded.to_pause[delivery.mailing_id] = why_paused(outcome)
-        if not learned or delivery.state != State.UNCERTAIN:
+        is_accepted = any(outcome.kind is Kind.ACCEPTED for outcome in learned)
+        if not learned or not (delivery.state == State.UNCERTAIN or (is_accepted and delivery.state in NOT_SENT)):
             continue
         change = _change(delivery, learned, windows[delivery.mailing_id], now)
         move([delivery.pk], change)
-        moves[delivery.mailing_id][(State.UNCERTAIN, change.state)] += 1
+        moves[delivery.mailing_id][(delivery.state, change.state)] += 1
         recorded.states[change.state] += 1
         recorded.outcomes[change.state] += 1
     for mailing_id in sorted(moves):

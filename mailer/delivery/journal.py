@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
 
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -127,6 +128,7 @@ class Journal:
             segment.open_keys -= done
         for segment in [segment for segment in self._closed_segments if not segment.open_keys]:
             self._closed_segments.remove(segment)
+            reach("journal.before_unlink")
             segment.path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -134,6 +136,7 @@ class Journal:
         segments = (self._segment, *self._closed_segments)
         if not any(segment.open_keys for segment in segments):
             for segment in segments:
+                reach("journal.before_unlink")
                 segment.path.unlink(missing_ok=True)
             self._path.unlink(missing_ok=True)
         os.close(self._segment.descriptor)

@@ -15,6 +15,7 @@ from core.clock import db_now
 from mailer.delivery.claim import Claim
 from mailer.delivery.counts import count_attempts, move_counts, moved
 from mailer.delivery.doubt import in_doubt
+from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
 from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
 from mailer.delivery.refusals import is_refused_too_often
@@ -115,6 +116,7 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
         move(delivery_ids, change)
     for mailing_id in sorted(moves):
         move_counts(mailing_id, counted_by or worker_id, moved(moves[mailing_id]))
+    reach("ledger.before_commit")
     return recorded
 
 

@@ -10,6 +10,7 @@ from django.db.models.functions import Cast, Concat, JSONObject
 
 from mailer.audience import audience
 from mailer.delivery.counts import PAGES, move_counts
+from mailer.delivery.failpoints import reach
 from mailer.delivery.insert_select import insert_select
 from mailer.models import Delivery, Mailing, MailingContent
 
@@ -38,6 +39,7 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
     if len(keys) < size:
         mailing.materialised_at = now
     mailing.save(update_fields=["materialised_at"])
+    reach("materialise.before_commit")
 
 
 def _values(mailing: Mailing, now: datetime) -> dict[str, Combinable]:

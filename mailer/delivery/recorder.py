@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from mailer.delivery.evidence import late_evidence, settle
+from mailer.delivery.failpoints import reach
 from mailer.delivery.ledger import Recorded, Result
 from mailer.delivery.salvage import record_all
 from mailer.delivery.schedule import TransitionRefused, change_status
@@ -29,6 +30,7 @@ class Recorder:
         """Record until None is found. Waits for the database as long as it is away."""
         async for batch in _batches(results):
             recorded = await self._database.patiently(record_all, self._worker.id, batch)
+            reach("ledger.after_commit")
             if recorded.not_held:
                 late = late_evidence(recorded.not_held)
                 recorded.add(await self._database.patiently(settle, self._worker.id, late))

@@ -10,6 +10,7 @@ from django.utils import timezone
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer
 from mailer.delivery.connection import ConnectFailed, Connection
+from mailer.delivery.failpoints import reach
 from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Result
 from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withheld
@@ -61,6 +62,8 @@ class Sender:
     async def _send(self, claim: Claim) -> Outcome:
         while not (await self._gate.is_fresh() and await self._leash.has_room()) and not self._is_stopping():
             continue
+        if self._is_stopping():
+            reach("release")
         self._leash.begin()
         async with self._breaker.turn() as may_try:
             if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id):
@@ -89,14 +92,19 @@ class Sender:
             nonlocal handed_over
             if not self._gate.allows(claim.mailing_id):
                 return False
+            reach("journal.before_handing_over")
             self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
+            reach("journal.after_handing_over")
             handed_over = True
             await self._journal.synced()
-            return self._gate.allows(claim.mailing_id)  # the disk may have taken its time
+            # Once more: the disk may have taken its time, or the process been frozen and lost its claims.
+            return self._gate.allows(claim.mailing_id)
 
         outcome = await connection.deliver(envelope, hand_over)
         if handed_over:
+            reach("journal.before_reply")
             self._journal.reply(claim.delivery_id, claim.number, timezone.now().timestamp(), outcome)
+            reach("journal.after_reply")
         return outcome
 
     async def _connected(self) -> Connection:

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 from core.clock import db_now
 from mailer.delivery.claim import claim_of
 from mailer.delivery.evidence import BY_JOURNAL, Evidence, settle
+from mailer.delivery.failpoints import reach
 from mailer.delivery.journal import Entry, JournalMissing, Takeover, boot_id, journals_in, take_over
 from mailer.delivery.ledger import Recorded, Result
 from mailer.delivery.outcome import Outcome, Phase, classify_break, withheld
@@ -94,7 +95,9 @@ def _sweep(worker: Worker, by_worker: int, told: Told | None) -> Recorded:
     Worker.objects.filter(pk=worker.pk).update(swept_at=db_now())
     for batch in _claimed_by(worker):
         results = [_result(delivery, told) for delivery in batch]
+        reach("sweep.before_record")
         swept.add(_record(worker, results, by_worker, told))
+        reach("sweep.after_record")
     if swept.states:
         found = ", ".join(f"{n} {state}" for state, n in swept.states.items())
         logger.warning("Worker %s is gone; what it had claimed is now: %s", worker, found)

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mailer.delivery.compose import Envelope
-from mailer.delivery.connection import HandOver
+from mailer.delivery.connection import HandOver, refused_for_an_address
+from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import (
     Outcome,
     Phase,
     Reply,
-    Scope,
     classify_break,
     classify_reply,
     rejected_here,
@@ -26,7 +26,6 @@ from mailer.delivery.outcome import (
 from mailer.delivery.replies import BrokenStream, ReplyParser
 
 CHUNK = 64 * 1024  # bytes
-UNFIT = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")  # in a path, these would end it or begin another command
 LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 AWAITED = {Phase.MAIL: "MAIL FROM", Phase.RCPT: "RCPT TO", Phase.DATA: "DATA", Phase.BODY: "the mail itself"}
 
@@ -167,6 +166,8 @@ class SmtpChannel(asyncio.Protocol):
         timer = loop.call_later(seconds, self._break, f"No reply to {awaited} within {seconds:g} seconds")
         try:
             self._transport.write(data)
+            if awaited == AWAITED[Phase.BODY]:
+                reach("dot.written")
             return await self._waiter
         finally:
             timer.cancel()
@@ -242,10 +243,8 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def _refused_here(envelope: Envelope, extensions: Mapping[str, str]) -> Outcome | None:
-    if UNFIT.search(envelope.mail_from):
-        return rejected_here("The sender's address can't be said in SMTP.", "5.1.7", Scope.MAILING)
-    if UNFIT.search(envelope.rcpt_to):
-        return rejected_here("The address can't be said in SMTP.", "5.1.3")
+    if (refused := refused_for_an_address(envelope)) is not None:
+        return refused
     if _needs_utf8(envelope) and "smtputf8" not in extensions:
         return rejected_here(
             "The mail server does not take addresses with other than ASCII letters (SMTPUTF8).", "5.6.7"

@@ -50,7 +50,7 @@ def test_it_finds_nothing_where_all_is_well(mailing: Mailing) -> None:
     found = {check.name: check.found for check in audit_mailing(mailing.pk)}
     assert found["Deliveries that are sent, by the counter"] == 4
     assert found["Attempts that are failure, by the counter"] == 4
-    assert found["Sent: an accepting reply, or a backend that gives none"] == 4
+    assert found["Sent: an accepting reply, a backend that gives none, or a person's decision"] == 4
 
 
 def test_a_draft_has_no_deliveries(owner: User) -> None:
@@ -154,11 +154,11 @@ def miscount_attempts() -> None:
         (lose_an_attempt, "Deliveries whose attempts are not numbered 1, 2, 3 …"),
         (lose_an_attempt, "Attempts that are success, by the counter"),
         (renumber_an_attempt, "Deliveries whose attempts are not numbered 1, 2, 3 …"),
-        (say_sent_of_a_refusal, "Sent: an accepting reply, or a backend that gives none"),
-        (forget_the_reply, "Sent: an accepting reply, or a backend that gives none"),
+        (say_sent_of_a_refusal, "Sent: an accepting reply, a backend that gives none, or a person's decision"),
+        (forget_the_reply, "Sent: an accepting reply, a backend that gives none, or a person's decision"),
         (say_queued_of_what_was_sent, "Accepted, but not listed as sent"),
         (say_queued_of_what_was_sent, "Open deliveries of a closed mailing, but for those on the wire"),
-        (hide_an_unknown, "Not known, but not listed as uncertain"),
+        (hide_an_unknown, "Not known, but neither listed as uncertain nor decided by a person"),
         (know_what_is_unknown, "Uncertain: an attempt of which nobody knows"),
         (send_again_in_silence, "Mailed again though the mail may have arrived, and nobody chose that"),
         (give_it_to_nobody, "Deliveries in nobody's hands that are sending, or the other way round"),

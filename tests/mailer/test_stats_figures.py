@@ -14,7 +14,6 @@ from core.models import User
 from mailer.delivery.schedule import change_status
 from mailer.models import Attempt, Mailing, Recipient
 from mailer.stats.figures import Figures, Overview, overview, public_figures
-from tests.delivery.conftest import site  # noqa: F401 - the mail server that a test names
 from tests.support.caches import NOBODY_LISTENS, frozen_redis, start_over, statistics_at
 from tests.support.engine import send
 from tests.support.mailings import make_mailing, make_recipients
@@ -81,7 +80,7 @@ def make_some(owner: User, stranger: User) -> list[int]:
     return [make_mailing(user).pk for user in (owner, stranger)]
 
 
-async def test_they_agree_with_the_database(owner: User, stranger: User, site: Site, cache: str) -> None:  # noqa: F811
+async def test_they_agree_with_the_database(owner: User, stranger: User, site: Site, cache: str) -> None:
     drafts = await sync_to_async(make_some)(owner, stranger)
     await sync_to_async(agree)(owner, stranger)
     with SmtpServer(by_address=MISBEHAVIOUR) as server:

@@ -46,18 +46,23 @@ async def until(condition: Callable[[], Any], most: float = 15.0) -> None:
 
 def sending_process(data_dir: Path, server: SmtpServer, *words: str, **variables: str) -> subprocess.Popen[str]:
     """`manage.py send_mailings` in a process of its own, on this test's database, its journals in `data_dir`."""
+    environment = sender_environment(data_dir, server.port, **variables)
+    command = [sys.executable, "manage.py", "send_mailings", *words]
+    return subprocess.Popen(
+        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def sender_environment(data_dir: Path, smtp_port: int, **variables: str) -> dict[str, str]:
+    """What makes a process send on this test's database, by the server on that port, its journals in `data_dir`."""
     own = {
         "DATA_DIR": str(data_dir),
         "EMAIL_HOST": "127.0.0.1",
-        "EMAIL_PORT": str(server.port),
+        "EMAIL_PORT": str(smtp_port),
         "EMAIL_USE_TLS": "False",
     }
     if connection.vendor == "sqlite":
         database = data_dir / "mailing.sqlite3"
         if not database.exists():
             database.symlink_to(connection.settings_dict["NAME"])
-    environment = {**bare_environment(), **suite_variables(), **own, **variables}
-    command = [sys.executable, "manage.py", "send_mailings", *words]
-    return subprocess.Popen(
-        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return {**bare_environment(), **suite_variables(), **own, **variables}

@@ -49,14 +49,17 @@ def start_postgres(folder: Path) -> Server:
     """PostgreSQL 14 or newer, empty, trusting whoever is on loopback. Raises ServerMissing."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         return Server(given, f"{_postgres_version(given)} (TEST_DATABASE_URL)", _leave_alone)
+    return start_own_postgres(folder, "synchronous_commit=off")
+
+
+def start_own_postgres(folder: Path, *settings: str, port: int | None = None) -> Server:
+    """The same, whatever the environment names. Where it has run in this folder before, it goes on from there."""
     bin_dir, source = _postgres_programs(folder)
     account = _account_for_postgres()
     data = folder / "postgres"
-    data.mkdir(mode=0o700)
-    if account:
-        shutil.chown(data, account)
-    _run([bin_dir / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], account)
-    fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"]
+    if not data.exists():
+        _make_cluster(data, bin_dir, account)
+    fast = ["fsync=off", "full_page_writes=off", "max_connections=300", *settings]
     quiet = ["listen_addresses=127.0.0.1", "unix_socket_directories="]
     options = [word for setting in fast + quiet for word in ("-c", setting)]
 
@@ -66,8 +69,15 @@ def start_postgres(folder: Path) -> Server:
     def version(port: int) -> str:
         return _postgres_version(f"postgresql://postgres@127.0.0.1:{port}/postgres")
 
-    port, said, stop = _start(command, version, data, account)
+    port, said, stop = _start(command, version, data, account, port)
     return Server(f"postgresql://postgres@127.0.0.1:{port}/mailing", f"{said} ({source})", stop)
+
+
+def _make_cluster(data: Path, bin_dir: Path, account: str | None) -> None:
+    data.mkdir(mode=0o700)
+    if account:
+        shutil.chown(data, account)
+    _run([bin_dir / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"], account)
 
 
 def start_redis(folder: Path) -> Server:
@@ -214,11 +224,15 @@ def _run(command: list[str | Path], account: str | None) -> None:
 
 
 def _start(
-    command: Callable[[int], list[str]], version: Callable[[int], str], data: Path, account: str | None
+    command: Callable[[int], list[str]],
+    version: Callable[[int], str],
+    data: Path,
+    account: str | None,
+    given_port: int | None = None,
 ) -> tuple[int, str, Callable[[], None]]:
     """Start it on a free port; port, version and how to stop it. A port lost to somebody else is tried again."""
     for _try in range(3):
-        port = free_port()
+        port = given_port or free_port()
         with (data.parent / f"{data.name}.log").open("a") as log:
             leash = subprocess.Popen(
                 ["sh", "-c", LEASH, "leash", *command(port)],

@@ -1,0 +1,100 @@
+"""Every misbehaviour at every stage: the outcome is the table's, memory stays bounded, and no sender is stuck."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+import trustme
+
+from mailer.delivery.connection import ConnectFailed
+from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
+from mailer.delivery.transaction import Timeouts
+from mailer.delivery.transport import Server, open_connection
+from tests.chaos.support.misbehaving import FAULTS, STAGES, Misbehaving
+from tests.chaos.support.report import Report
+from tests.support.smtp_client import Gate, envelope
+from tests.support.smtp_server import LOGIN, Stage
+
+pytestmark = pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="No database is used.")
+
+WAIT = 0.4  # seconds for each reply
+STUCK = 10 * WAIT  # seconds after which a sender counts as stuck
+MEMORY = 4 * 1024 * 1024  # bytes, for all the faults of a stage at once
+SHORT = Timeouts(mail=WAIT, rcpt=WAIT, data=WAIT, chunk=WAIT, body=WAIT, reset=WAIT, quit=WAIT)
+# How far the mail had come; an unasked word is noticed later, if at all.
+PHASES: dict[Stage, Phase] = {
+    "connect": Phase.CONNECT,
+    "hello": Phase.HELLO,
+    "tls": Phase.TLS,
+    "login": Phase.LOGIN,
+    "mail": Phase.MAIL,
+    "rcpt": Phase.RCPT,
+    "data": Phase.DATA,
+    "body": Phase.BODY,
+    "rset": Phase.MAIL,
+    "quit": Phase.BODY,
+}
+NOBODYS_FAULT = (Kind.DEFERRED, Scope.CONNECTION)
+UNCERTAIN = (Kind.UNCERTAIN, Scope.RECIPIENT)
+ACCEPTED = (Kind.ACCEPTED, Scope.RECIPIENT)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trustme.CA]:
+    """OpenSSL trusts it, as it would one in the system's store."""
+    authority = trustme.CA()
+    pem = tmp_path_factory.mktemp("authority") / "authority.pem"
+    authority.cert_pem.write_to_path(pem)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(pem))
+        yield authority
+
+
+@pytest.fixture(scope="module")
+def servers(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Misbehaving]:
+    pem = tmp_path_factory.mktemp("server") / "server.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
+    with Misbehaving(pem) as servers:
+        yield servers
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_it_copes_with_whatever_a_server_does(stage: Stage, servers: Misbehaving, report: Report) -> None:
+    tracemalloc.start()
+    try:
+        outcomes = await asyncio.gather(*(outcome_at(stage, servers.ports[stage, fault]) for fault in FAULTS))
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    report.add(f"{len(FAULTS)} misbehaviours at {stage}", also=f"at most {peak // 1024:,} kB of memory")
+    got = {fault: (outcome.kind, outcome.scope) for fault, outcome in zip(FAULTS, outcomes, strict=True)}
+    assert got == {fault: expected(stage, fault) for fault in FAULTS}
+    phases = {outcome.phase for fault, outcome in zip(FAULTS, outcomes, strict=True) if fault != "unasked"}
+    assert phases == {PHASES[stage]}
+    assert peak < MEMORY
+
+
+def expected(stage: Stage, fault: str) -> tuple[Kind, Scope]:
+    if stage == "body":
+        return ACCEPTED if fault == "unasked" else UNCERTAIN
+    return ACCEPTED if stage == "quit" else NOBODYS_FAULT
+
+
+async def outcome_at(stage: Stage, port: int) -> Outcome:
+    """What became of the mail that met the misbehaviour, the leave-taking included. Raises TimeoutError if stuck."""
+    user, password = LOGIN if stage == "login" else ("", "")
+    server = Server("localhost", port, user, password, "starttls" if stage == "tls" else "none", timeout=WAIT)
+    async with asyncio.timeout(STUCK):
+        try:
+            channel = await open_connection(server, SHORT)
+        except ConnectFailed as failed:
+            return failed.outcome
+        if stage == "rset":
+            await channel.deliver(envelope("nobody@example.com"), Gate())
+        outcome = await channel.deliver(envelope(), Gate())
+        await channel.quit()
+        return outcome

@@ -1,0 +1,115 @@
+"""Senders told to stop, stopped past their lease, and killed beside others."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from mailer.models import Delivery, Mailing
+from tests.chaos.support.accept_log import AcceptLog
+from tests.chaos.support.compare import compare
+from tests.chaos.support.report import Report
+from tests.chaos.support.senders import Senders, kill, let_time_pass, terminate, wait_until
+from tests.chaos.support.sink import Plan, Sink
+from tests.chaos.support.sizes import SEED, Sizes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CONNECTIONS = 10
+SHORT_LEASE = ("-m", "tests.chaos.support.short_lease")
+
+
+def test_told_to_stop_under_load_nothing_is_uncertain(
+    launched: Callable[[int], Mailing],
+    log: AcceptLog,
+    tmp_path: Path,
+    dice: random.Random,
+    sizes: Sizes,
+    report: Report,
+) -> None:
+    n = sizes.terminations * 100
+    mailing = launched(n)
+    took = []
+    plan = Plan(SEED, deferred=0.05, pace=0.05)
+    with Sink(log.path, plan) as sink, Senders(tmp_path, sink.port, CONNECTIONS) as senders:
+        for instant in sorted(dice.sample(range(1, int(0.9 * n)), sizes.terminations)):
+            process = senders.watch()
+            log.wait_for(max(instant, log.look() + 1))
+            took.append(terminate(process))
+            let_time_pass(mailing)
+        senders.finish(mailing)
+    found = compare(mailing, log)
+    report.add(f"{sizes.terminations} SIGTERMs", found, 0, f"ended within {max(took):.1f} s")
+    found.assert_clean()
+    assert found.uncertain == 0
+
+
+def test_stopped_past_its_lease_it_hands_nothing_more_over(
+    launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, report: Report
+) -> None:
+    mailing = launched(600)
+    with (
+        Sink(log.path, Plan(SEED, pace=0.05)) as sink,
+        Senders(tmp_path, sink.port, CONNECTIONS, program=SHORT_LEASE) as senders,
+    ):
+        sleeper = senders.watch()
+        log.wait_for(100)
+        freeze(sleeper)
+        held = Delivery.objects.filter(mailing=mailing, state=Delivery.State.SENDING).count()
+        senders.watch()
+        uncertain = Delivery.objects.filter(mailing=mailing, state=Delivery.State.UNCERTAIN)
+        wait_until(lambda: uncertain.count() == held)
+        swept = set(uncertain.values_list("email", flat=True))
+        log.look()
+        taken = swept & log.accepted.keys()  # had been on the wire, or replied to and not recorded yet
+        sleeper.send_signal(signal.SIGCONT)
+        wait_until(lambda: Mailing.objects.get(pk=mailing.pk).status == Mailing.Status.COMPLETED)
+    found = compare(mailing, log)
+    after = (swept & log.accepted.keys()) - taken
+    report.add("SIGSTOP past the lease", found, held, f"{len(taken)} of them taken before, {len(after)} after it woke")
+    found.assert_clean()
+    assert found.uncertain <= held
+    # Frozen between its last look at the gate and the next instruction, it may send that one mail; it stays uncertain.
+    assert len(after) <= 1
+
+
+def freeze(process: subprocess.Popen[bytes]) -> None:
+    """Stop it wherever it is; on SQLite not within a transaction, which would keep everybody from writing."""
+    process.send_signal(signal.SIGSTOP)
+    while connection.vendor == "sqlite" and not can_write():
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+
+
+def can_write() -> bool:
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.2)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+
+def test_killed_beside_others_its_mail_is_sent_by_them(
+    launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, report: Report
+) -> None:
+    mailing = launched(600)
+    with Sink(log.path, Plan(SEED, pace=0.05)) as sink, Senders(tmp_path, sink.port, CONNECTIONS) as senders:
+        first, *_others = [senders.watch() for _sender in range(3)]
+        log.wait_for(150)
+        kill(first)
+        wait_until(lambda: Mailing.objects.get(pk=mailing.pk).status == Mailing.Status.COMPLETED)
+    found = compare(mailing, log)
+    report.add("1 of 3 senders killed", found, CONNECTIONS)
+    found.assert_clean()
+    assert found.uncertain <= CONNECTIONS

@@ -1,0 +1,69 @@
+"""The engine's thread for the database, and what it takes for a database that has gone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import InternalError, OperationalError, connection, transaction
+
+from mailer.delivery.database import DatabaseThread
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor == 'sqlite'", reason="PostgreSQL ends such sessions, SQLite has none."),
+]
+
+
+def sleep_within_a_transaction() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+        time.sleep(0.2)
+        cursor.execute("SELECT 1")
+
+
+def fail() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        try:
+            cursor.execute("SELECT 1 / 0")
+        except Exception:
+            cursor.execute("SELECT 1")
+
+
+def select() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return int(cursor.fetchone()[0])
+
+
+async def test_a_session_ended_for_its_sleep_is_a_database_away_and_the_next_call_reconnects() -> None:
+    database = DatabaseThread()
+    try:
+        with pytest.raises(OperationalError):
+            await database(sleep_within_a_transaction)
+        assert await database(select) == 1
+    finally:
+        database.close()
+
+
+async def test_a_bug_is_no_database_away() -> None:
+    database = DatabaseThread()
+    try:
+        with pytest.raises(InternalError, match="aborted"):
+            await database(fail)
+    finally:
+        database.close()
+
+
+async def test_nobody_may_sleep_within_a_transaction_for_long() -> None:
+    database = DatabaseThread()
+
+    def limit() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            return str(cursor.fetchone()[0])
+
+    try:
+        assert await database(limit) == "30s"
+    finally:
+        database.close()
