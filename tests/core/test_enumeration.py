@@ -46,7 +46,7 @@ WAYS = [sign_in, sign_up, reset, resend]
 class RealHasher(PBKDF2PasswordHasher):
     """Django's own, quicker, and still many times what else a page does."""
 
-    iterations = 60_000
+    iterations = 240_000
 
 
 @pytest.fixture

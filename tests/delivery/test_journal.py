@@ -33,6 +33,8 @@ BOOT = "0b2f"
 WRITER = """
 import sys, time
 from pathlib import Path
+from django.conf import settings
+settings.configure()
 from mailer.delivery.journal import Journal, boot_id
 from mailer.delivery.outcome import Phase, Reply, classify_reply
 
