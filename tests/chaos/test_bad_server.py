@@ -23,6 +23,7 @@ from tests.chaos.support.misbehaving import FAULTS
 from tests.chaos.support.report import Report
 from tests.chaos.support.senders import let_time_pass
 from tests.chaos.support.sink import LoggingServer, Plan
+from tests.chaos.support.sizes import once_in_short
 from tests.support.smtp_server import Behaviour, Stage
 
 STAGES: tuple[Stage, ...] = ("rcpt", "data", "body")
@@ -32,6 +33,7 @@ WAIT = 0.3  # seconds for each reply
 SHORT = Timeouts(mail=WAIT, rcpt=WAIT, data=WAIT, chunk=WAIT, body=WAIT, reset=WAIT, quit=WAIT)
 
 
+@once_in_short
 @pytest.mark.django_db(transaction=True)
 def test_a_mailing_gets_through_all_misbehaviours(
     launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, report: Report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tracemalloc
 from collections.abc import Iterator
 
@@ -16,10 +15,11 @@ from mailer.delivery.transaction import Timeouts
 from mailer.delivery.transport import Server, open_connection
 from tests.chaos.support.misbehaving import FAULTS, STAGES, Misbehaving
 from tests.chaos.support.report import Report
+from tests.chaos.support.sizes import once
 from tests.support.smtp_client import Gate, envelope
 from tests.support.smtp_server import LOGIN, Stage
 
-pytestmark = pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="No database is used.")
+pytestmark = once  # no database is used
 
 WAIT = 0.4  # seconds for each reply
 STUCK = 10 * WAIT  # seconds after which a sender counts as stuck

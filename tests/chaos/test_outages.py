@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from tests.chaos.support.proxy import Proxy
 from tests.chaos.support.report import Report
 from tests.chaos.support.senders import Senders, let_time_pass, terminate, wait_until
 from tests.chaos.support.sink import Plan, Sink
-from tests.chaos.support.sizes import SEED, Sizes
+from tests.chaos.support.sizes import SEED, Sizes, full_only, once
 from tests.support.servers import start_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,8 +26,6 @@ CONNECTIONS = 10
 PACE = 0.05  # seconds a mail: 200 a second over all connections
 RATE = CONNECTIONS / PACE
 WARMING_UP = 1.5  # seconds; what is claimed at a time grows with the rate
-
-once = pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="Tried with PostgreSQL.")
 
 
 @pytest.fixture
@@ -47,7 +44,7 @@ def test_a_database_that_crashes_loses_and_doubles_nothing(
     sizes: Sizes,
     report: Report,
 ) -> None:
-    n = sizes.restarts * 400
+    n = sizes.restarts * 300
     mailing = launched(n)
     without_ledger = []
     with Sink(log.path, Plan(SEED, pace=PACE)) as sink, Senders(tmp_path, sink.port, CONNECTIONS) as senders:
@@ -56,7 +53,7 @@ def test_a_database_that_crashes_loses_and_doubles_nothing(
             log.wait_for(max(instant, log.look() + 1))
             own_postgres.crash()
             taken = log.look()
-            time.sleep(2.0)  # long enough for whatever would go out meanwhile
+            time.sleep(1.5)  # long enough for whatever would go out meanwhile
             without_ledger.append(log.look() - taken)
             own_postgres.start()
         wait_until(lambda: is_completed(mailing))
@@ -79,7 +76,7 @@ def test_a_frozen_redis_takes_nothing_of_the_rate(
     sizes: Sizes,
     report: Report,
 ) -> None:
-    look = max(sizes.outage / 6, 3.0)
+    look = max(sizes.outage / 6, 1.5)
     mailing = launched(int(RATE * (WARMING_UP + look + sizes.outage + look)))
     redis = start_redis(tmp_path_factory.mktemp("own-redis"))
     with (
@@ -106,14 +103,14 @@ def test_a_frozen_redis_takes_nothing_of_the_rate(
 def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
     launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, sizes: Sizes, report: Report
 ) -> None:
-    mailing = launched(400)
+    mailing = launched(sizes.crowd)
     with (
         Sink(log.path, Plan(SEED, pace=PACE)) as sink,
         Proxy(sink.port) as proxy,
         Senders(tmp_path, proxy.port, CONNECTIONS) as senders,
     ):
         process = senders.watch()
-        log.wait_for(100)
+        log.wait_for(sizes.crowd // 4)
         proxy.cut()
         time.sleep(0.5)  # all connections find out, and open the breaker
         before = proxy.connections
@@ -132,6 +129,7 @@ def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
     assert connects <= 10
 
 
+@full_only
 @once
 def test_a_slow_line_that_breaks_loses_and_doubles_nothing(
     launched: Callable[[int], Mailing],

@@ -20,7 +20,7 @@ from tests.chaos.support.compare import compare
 from tests.chaos.support.report import Report
 from tests.chaos.support.senders import Senders, kill, let_time_pass, terminate, wait_until
 from tests.chaos.support.sink import Plan, Sink
-from tests.chaos.support.sizes import SEED, Sizes
+from tests.chaos.support.sizes import SEED, Sizes, full_only, once_in_short
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,16 +53,17 @@ def test_told_to_stop_under_load_nothing_is_uncertain(
     assert found.uncertain == 0
 
 
+@once_in_short
 def test_stopped_past_its_lease_it_hands_nothing_more_over(
-    launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, report: Report
+    launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, sizes: Sizes, report: Report
 ) -> None:
-    mailing = launched(600)
+    mailing = launched(sizes.crowd)
     with (
         Sink(log.path, Plan(SEED, pace=0.05)) as sink,
         Senders(tmp_path, sink.port, CONNECTIONS, program=SHORT_LEASE) as senders,
     ):
         sleeper = senders.watch()
-        log.wait_for(100)
+        log.wait_for(sizes.crowd // 6)
         freeze(sleeper)
         held = Delivery.objects.filter(mailing=mailing, state=Delivery.State.SENDING).count()
         senders.watch()
@@ -100,13 +101,14 @@ def can_write() -> bool:
         return True
 
 
+@full_only
 def test_killed_beside_others_its_mail_is_sent_by_them(
-    launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, report: Report
+    launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, sizes: Sizes, report: Report
 ) -> None:
-    mailing = launched(600)
+    mailing = launched(sizes.crowd)
     with Sink(log.path, Plan(SEED, pace=0.05)) as sink, Senders(tmp_path, sink.port, CONNECTIONS) as senders:
         first, *_others = [senders.watch() for _sender in range(3)]
-        log.wait_for(150)
+        log.wait_for(sizes.crowd // 4)
         kill(first)
         wait_until(lambda: Mailing.objects.get(pk=mailing.pk).status == Mailing.Status.COMPLETED)
     found = compare(mailing, log)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import pytest
+
 IS_FULL = os.environ.get("CHAOS") == "full"
 SEED = int(os.environ.get("CHAOS_SEED") or 1)
 
@@ -13,7 +15,8 @@ SEED = int(os.environ.get("CHAOS_SEED") or 1)
 class Sizes:
     """How often, how many, and how long (in seconds)."""
 
-    mails: int
+    mails: int  # of the mailing in which senders are killed
+    crowd: int  # of the smaller ones
     kills: int
     terminations: int
     restarts: int
@@ -21,4 +24,9 @@ class Sizes:
     rate_kept: float  # the part of the rate that must be left while Redis is away; short looks are noisy
 
 
-SIZES = Sizes(10_000, 25, 20, 5, 60.0, 0.95) if IS_FULL else Sizes(500, 3, 3, 1, 3.0, 0.8)
+SIZES = Sizes(10_000, 600, 25, 20, 5, 60.0, 0.95) if IS_FULL else Sizes(300, 240, 2, 2, 1, 1.5, 0.8)
+
+IS_SQLITE = os.environ.get("TEST_DB") == "sqlite"
+once = pytest.mark.skipif(IS_SQLITE, reason="Tried with PostgreSQL.")
+full_only = pytest.mark.skipif(not IS_FULL, reason="make chaos tries it.")
+once_in_short = pytest.mark.skipif(IS_SQLITE and not IS_FULL, reason="Tried with PostgreSQL; make chaos tries it.")
