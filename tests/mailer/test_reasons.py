@@ -6,7 +6,6 @@ from mailer import reasons
 from mailer.delivery.rules import RULES
 from mailer.delivery.terms import Kind, Scope
 
-
 QUOTING = [code for code, sentence in reasons.SENTENCES.items() if "%(words)s" in sentence]
 
 
