@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from core.admin.bounded import ReadOnlyAdmin
-from mailer.models import AttemptCount, AuditEntry, Decision, MailingContent, MailingCount, Worker
+from mailer.models import AttemptCount, AuditEntry, Decision, Instance, MailingContent, MailingCount, Worker
 from mailer.reasons import StatusReason
 
 BY_MAILING = _("The number of a mailing.")
@@ -41,6 +41,12 @@ class WorkerAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "started_at", "last_seen", "lease_expires_at", "trouble")
     list_filter = ("last_seen", "started_at")
     search_fields = ("host", "trouble")
+
+
+@admin.register(Instance)
+class InstanceAdmin(ReadOnlyAdmin):
+    list_display = ("token", "forked_from")
+    search_fields = ("=token",)
 
 
 @admin.register(Decision)

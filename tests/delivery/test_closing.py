@@ -13,15 +13,15 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.clock import shifted
+from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.audit import audit_mailing
-from mailer.delivery.claim import Claim, register_worker
+from mailer.delivery.claim import LEASE, Claim, register_worker
 from mailer.delivery.evidence import late_evidence, settle
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
-from mailer.models import Delivery, Mailing
+from mailer.models import Delivery, Mailing, Worker
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import ACCEPTED, DEFERRED, LOST, REJECTED, UNCERTAIN, WITHHELD, claimed, result
 from tests.support.sweeping import sweep_after_long_silence
@@ -73,7 +73,9 @@ class World:
         self.change("cancel")
 
     def pass_an_hour(self, _outcomes: list[Outcome]) -> None:
+        """Those who work renew their leases meanwhile."""
         self.time.enter_context(shifted(timedelta(minutes=40)))
+        Worker.objects.filter(pk__in=self.in_hand).update(lease_expires_at=db_now() + LEASE)
 
     def look_at_the_clock(self, _outcomes: list[Outcome]) -> None:
         run_schedule()
