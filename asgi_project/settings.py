@@ -106,7 +106,11 @@ if env["DB_NAME"]:
             "CONN_MAX_AGE": 0,
             "CONN_HEALTH_CHECKS": True,
             # Where it tried in vain for the reconnect timeout (in seconds), whoever wants a connection tries anew.
-            "OPTIONS": {"pool": {"min_size": 2, "max_size": 20, "timeout": 10, "reconnect_timeout": 5}},
+            "OPTIONS": {
+                "pool": {"min_size": 2, "max_size": 20, "timeout": 10, "reconnect_timeout": 5},
+                # A process that is stopped in mid-transaction must not keep its locks, and with them all the others.
+                "options": "-c idle_in_transaction_session_timeout=30s",
+            },
         }
     }
 else:

@@ -10,14 +10,15 @@ from itertools import chain, repeat
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, InternalError, OperationalError, connection, connections
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DATABASE_GONE = (OperationalError, InterfaceError)
+# The last one where the server ended a transaction that stood still too long, or has become a read-only copy.
+DATABASE_GONE = (OperationalError, InterfaceError, InternalError)
 RECONNECT_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds; the last one again and again
 
 

@@ -10,6 +10,7 @@ import os
 import random
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ async def test_nothing_goes_out_a_second_after_it_was_forbidden(
         for _round in range(ROUNDS):
             mailings = await sync_to_async(launched)(owner)
             running = asyncio.create_task(send(Until.STOPPED, concurrency=20, stop=(stop := asyncio.Event())))
-            await until(lambda ours=mailings: all_under_way(ours))
+            await until(partial(all_under_way, mailings))
             for mailing in random.sample(mailings, AT_ONCE):
                 forbidden[mailing.pk] = await sync_to_async(forbid)(owner, mailing, how)
                 await asyncio.sleep(random.uniform(0, 0.02))

@@ -45,7 +45,7 @@ def test_it_pauses_what_is_under_way_and_says_why(
 def test_a_crash_between_block_and_pause_sends_nothing(mailing: Mailing, owner: User, manager: User) -> None:
     change_user(owner.pk, "block", manager)  # what follows the commit has not run
     assert claimed(a_worker()) == []
-    assert look([mailing.pk]).seconds_left == {}
+    assert look(a_worker(), [mailing.pk]).seconds_left == {}
     run_schedule()
     mailing.refresh_from_db()
     assert mailing.status == "paused"
