@@ -80,7 +80,7 @@ def test_it_does_not_mind_what_is_on_the_wire_of_a_cancelled_mailing(owner: User
 
 
 def of_state(state: str) -> int:
-    return Delivery.objects.filter(state=state).values_list("pk", flat=True)[0]
+    return Delivery.objects.filter(state=state).order_by("pk").values_list("pk", flat=True)[0]
 
 
 def lose_a_delivery() -> None:

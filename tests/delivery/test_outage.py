@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connection, transaction
 
 from core.models import User
 from mailer.delivery.audit import audit_mailing
+from mailer.delivery.database import DATABASE_GONE
 from mailer.delivery.engine import Until
 from mailer.delivery.schedule import change_status
 from mailer.models import Attempt, Mailing
@@ -85,6 +87,24 @@ async def test_a_commit_whose_answer_is_lost_counts_nothing_twice_and_loses_noth
         await asyncio.wait_for(running, 30)
         await sync_to_async(all_once)(mailing, server, 100)
     assert proxy.answers_lost == 1
+
+
+def test_a_transaction_that_stands_still_is_ended_and_lets_go_of_its_locks(db: None) -> None:
+    """As that of a process that is stopped within one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("30s",)
+        cursor.execute("SET idle_in_transaction_session_timeout = '10ms'")
+    with pytest.raises(DATABASE_GONE):
+        stand_still_within_a_transaction()
+    connection.close()
+
+
+@transaction.atomic
+def stand_still_within_a_transaction() -> None:
+    User.objects.select_for_update().first()
+    time.sleep(0.05)
+    User.objects.first()
 
 
 async def taken(server: SmtpServer, n: int) -> None:

@@ -53,6 +53,7 @@ def test_the_others_are_recorded_as_they_were_and_the_bad_one_without_words(
     assert [check.name for check in audit_mailing(mailing.pk) if not check.ok] == []
 
 
+@needs_postgres
 def test_what_is_refused_even_so_is_a_bug(mailing: Mailing) -> None:
     worker = register_worker("host", "boot")
     endless = replace(result(claimed(worker)[0], ACCEPTED), finished_at=None)  # type: ignore[arg-type]

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from core.clock import db_now
 from core.models import User
+from mailer.delivery.audit import audit_mailing
+from mailer.delivery.gate import TRUSTED_FOR
 from mailer.delivery.schedule import change_status
-from mailer.models import Attempt, Delivery, Mailing
+from mailer.models import Attempt, Delivery, Mailing, Worker
 from tests.support.engine import accepted_by, sending_process
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
 from tests.support.smtp_server import SmtpServer, drop_after_dot, greylist, refuse_sender, slow
+from tests.support.sweeping import sweep_after_long_silence
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,6 +163,93 @@ def test_a_killed_one_loses_nothing_and_repeats_nothing(owner: User, tmp_path: P
     assert set(by_state.values()) <= {"sent", "uncertain"}
     assert list(by_state.values()).count("uncertain") <= 3 * 10
     assert counted(mailing) == really_counted(mailing)
+
+
+def test_one_of_several_is_killed_and_the_others_send_the_rest_once(owner: User, tmp_path: Path) -> None:
+    mailing = launched(owner, 300)
+    with SmtpServer(slow(0.02)) as server, ExitStack() as running:
+        processes = [
+            running.enter_context(sending_process(tmp_path, server, "--watch", "--concurrency", "5"))
+            for _process in range(3)
+        ]
+        for process in processes:
+            running.enter_context(ended_at_last(process))
+        wait_until(lambda: Delivery.objects.filter(state="sent").values("pk").count() > 40)
+        wait_until(lambda: Worker.objects.filter(deliveries__state="sending").distinct().count() == 3)
+        processes[0].kill()
+        wait_until(lambda: Mailing.objects.filter(pk=mailing.pk, status="completed").exists())
+        for process in processes[1:]:
+            process.terminate()
+        taken = accepted_by(server)
+    assert max(taken.values()) == 1
+    by_state = states(mailing)
+    assert set(by_state.values()) <= {"sent", "uncertain"}
+    assert list(by_state.values()).count("uncertain") <= 5
+    assert {email for email in taken if by_state[email] not in ("sent", "uncertain")} == set()
+    assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
+
+
+def stop_between_transactions(process: Popen[str]) -> None:
+    """Where it would hold no lock on the database that the test waits for."""
+    process.send_signal(signal.SIGSTOP)
+    while is_locked():
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+
+
+def is_locked() -> bool:
+    """Whether another process is within a transaction."""
+    if connection.vendor == "sqlite":
+        with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.5, isolation_level=None)) as own:
+            try:
+                own.executescript("BEGIN IMMEDIATE; ROLLBACK")
+            except sqlite3.OperationalError:
+                return True
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+        )
+        return cursor.fetchone() is not None
+
+
+@contextmanager
+def ended_at_last(process: Popen[str]) -> Iterator[None]:
+    """Whatever a test finds, and even if the process is stopped."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
+
+
+def test_one_that_was_stopped_and_given_up_hands_nothing_over_when_it_wakes_up(owner: User, tmp_path: Path) -> None:
+    mailing = launched(owner, 150)
+    with (
+        SmtpServer(slow(0.02)) as server,
+        sending_process(tmp_path, server, "--watch", "--concurrency", "5") as process,
+        ended_at_last(process),
+    ):
+        wait_until(lambda: len(server.accepted) > 20)
+        stop_between_transactions(process)
+        sweep_after_long_silence(tmp_path / "journal", socket.gethostname())
+        given_up = Delivery.objects.filter(state="uncertain").count()
+        assert given_up >= 5
+        time.sleep(TRUSTED_FOR + 0.1)  # what it saw last must be old, as after any real sleep
+        woken_at = time.time()
+        process.send_signal(signal.SIGCONT)
+        # It says what it knows of them, and comes back as another worker, to whom they are as good as any.
+        wait_until(lambda: Mailing.objects.filter(pk=mailing.pk, status="completed").exists())
+        process.terminate()
+        agrees(mailing, server)
+    told = Attempt.objects.exclude(evidence="")
+    assert told.count() == given_up
+    sent_before = set(told.filter(status="success").values_list("delivery__email", flat=True))
+    assert [mail for mail in server.accepted if mail.rcpt_to in sent_before and mail.at > woken_at] == []
+    assert counted(mailing) == {"sent": 150}
+    assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
 
 
 def test_the_console_backend_prints_the_mail(owner: User, tmp_path: Path) -> None:
