@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 SCHEDULE_EVERY = 1.0  # seconds
 IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were none
 PUBLISH_EVERY = 0.2  # seconds
+CANCEL_AGAIN = 0.5  # seconds
 
 
 class Until(Enum):
@@ -119,10 +120,7 @@ class Engine:
             await self._results.put(None)
             await recorder
         finally:
-            everything = [claimer, *senders, recorder, *side_tasks]
-            for task in everything:
-                task.cancel()
-            await asyncio.gather(*everything, return_exceptions=True)
+            await _end({claimer, *senders, recorder, *side_tasks})
         await publish_changes(self._changed)
         if self._failure is not None:
             raise self._failure
@@ -238,9 +236,14 @@ class Engine:
             await asyncio.sleep(gate.LOOK_EVERY)
 
     async def _look(self) -> None:
-        asked_at = seconds()
+        """Until it has asked about all that is in hand when the answer comes: claims may come in between."""
         try:
-            self._gate.update(await self._database(gate.look, self._worker.id, list(self._in_hand)), asked_at)
+            while True:
+                asked, asked_at = set(self._in_hand), seconds()
+                seen = await self._database(gate.look, self._worker.id, asked)
+                if self._in_hand.keys() <= asked:
+                    break
+            self._gate.update(seen, asked_at)
         except DATABASE_GONE as error:
             logger.warning("The database is away: %s", error)
 
@@ -272,6 +275,14 @@ class RecentRate:
         while self._batches and self._batches[0][0] < now - 1:
             self._batches.popleft()
         return sum(n for _at, n in self._batches)
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel them until all have ended: on Python 3.11 a library's `wait_for` can swallow a cancellation."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _ended, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN)
 
 
 async def _wait(event: asyncio.Event, most: float) -> None:
