@@ -72,7 +72,7 @@ def test_failed_ones_are_retried_with_one_click(page: Page) -> None:
     page.goto("/mailings/3/deliveries/?state=failed")
     page.click("tbody a >> nth=0")
     expect(page.locator("tbody tr")).to_have_count(2)
-    expect(page.locator("main")).to_contain_text("Retry failed after attempt 1")
+    expect(page.locator("main")).to_contain_text("Try again after attempt 1")
 
 
 def test_it_says_reconnecting_and_is_right_again_after_a_restart(

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db import connection
 
 from core.clock import db_now
 from core.models import User
