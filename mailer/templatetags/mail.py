@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django import template
+from django.template import Library
 
 from mailer import durations
 from mailer.own_words import ENGINE
 
-register = template.Library()
+register = Library()
 
 
 @register.filter
