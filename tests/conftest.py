@@ -189,6 +189,17 @@ def signed_in(db: None) -> Callable[[User], AsyncClient]:
     return SignedInClient
 
 
+@pytest.fixture(params=[True, False], ids=["in groups", "one by one"])
+def pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the mail servers of a test offer PIPELINING: it is run with and without."""
+    from tests.support.smtp_server import NO_GROUPS
+
+    offered: bool = request.param
+    if not offered:
+        monkeypatch.setenv(NO_GROUPS, "1")
+    return offered
+
+
 @pytest.fixture
 def site(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[SmtpServer | int], None]:
     """`site(server)`: this site's mail server is that one (or whatever listens on that port).

@@ -17,8 +17,20 @@ MAY_IMPORT = {
     "mailer": {"mailer", "core"},
     "core": {"core"},
 }
-PURE = ["compose", "outcome", "rules", "terms", "retry", "replies", "transaction", "journal", "connection", "breaker"]
-PURE += ["throttle"]
+PURE = [
+    "compose",
+    "outcome",
+    "rules",
+    "terms",
+    "retry",
+    "replies",
+    "steps",
+    "wire",
+    "transaction",
+    "channel",
+    "journal",
+]
+PURE += ["connection", "breaker", "throttle"]
 KEPT_OUT = ("django.db", "mailer.models", "core.models", "aiosmtplib")
 
 

@@ -9,9 +9,10 @@ from email.policy import Policy
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 
 from mailer.delivery.compose import Envelope
-from mailer.delivery.connection import HandOver, refused_for_an_address
+from mailer.delivery.connection import SettledTransaction, Transaction, refused_for_an_address
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope, classify_break, withheld
 
 
@@ -19,31 +20,46 @@ class BackendConnection:
     """A Connection without a server's reply: what the backend takes without complaint counts as accepted."""
 
     is_usable = True
+    takes_riders = False
 
     def __init__(self) -> None:
         self._backend = get_connection()
 
-    async def deliver(self, envelope: Envelope, hand_over: HandOver) -> Outcome:
-        """Give the backend the mail as it was composed. What it raises defers the mail."""
+    def begin(self, envelope: Envelope) -> Transaction:
         if (refused := refused_for_an_address(envelope)) is not None:
-            return refused
-        if not await hand_over():
-            return withheld(Phase.DATA)
-        try:
-            await asyncio.to_thread(self._backend.send_messages, [ComposedMessage(envelope)])
-        except Exception as error:
-            return classify_break(Phase.DATA, f"{settings.EMAIL_BACKEND}: {error}")
-        return Outcome(
-            Kind.ACCEPTED,
-            Scope.RECIPIENT,
-            Phase.BODY,
-            None,
-            "",
-            f"Taken by {settings.EMAIL_BACKEND}, which gives no reply",
-        )
+            return SettledTransaction(refused)
+        return BackendTransaction(self._backend, envelope)
 
     async def quit(self) -> None:
         """Nothing to close: the backends open and close by themselves for each mail."""
+
+
+class BackendTransaction:
+    """Gives the backend the mail as it was composed. What that raises defers the mail."""
+
+    def __init__(self, backend: BaseEmailBackend, envelope: Envelope) -> None:
+        self._backend = backend
+        self._envelope = envelope
+        self._is_handed_over = False
+
+    async def is_awaited(self) -> bool:
+        return True
+
+    def hand_over(self) -> None:
+        self._is_handed_over = True
+
+    def withhold(self) -> None:
+        """Nothing has been said that would have to be taken back."""
+
+    async def outcome(self) -> Outcome:
+        if not self._is_handed_over:
+            return withheld(Phase.DATA)
+        try:
+            await asyncio.to_thread(self._backend.send_messages, [ComposedMessage(self._envelope)])
+        except Exception as error:
+            return classify_break(Phase.DATA, f"{settings.EMAIL_BACKEND}: {error}")
+        words = f"Taken by {settings.EMAIL_BACKEND}, which gives no reply"
+        return Outcome(Kind.ACCEPTED, Scope.RECIPIENT, Phase.BODY, None, "", words)
 
 
 class ComposedMessage(EmailMessage):

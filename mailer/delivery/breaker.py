@@ -66,6 +66,11 @@ class Breaker:
         """Open, and not for a moment only: no connection can be had, or trial after trial has come to nothing."""
         return self.is_open and (not self._answers or self._probes >= TRIALS)
 
+    @property
+    def lets_all(self) -> bool:
+        """Whether any number of mails may be tried at once."""
+        return not (self.is_open or self._on_trial)
+
     def trip(self, reason: str, scope: Scope = Scope.CONNECTION) -> None:
         """No connection could be had. `reason` is for a person: the latest is kept, and the time of the first."""
         self._open(reason, scope, answers=False)

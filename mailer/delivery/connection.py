@@ -11,21 +11,60 @@ from mailer.delivery.outcome import Outcome, Scope, rejected_here
 
 UNFIT = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")  # in a path, these would end it or begin another command
 
-HandOver = Callable[[], Awaitable[bool]]
-"""Called once, right before the server could have the whole message: False keeps it from going."""
+
+class Transaction(Protocol):
+    """One mail, begun. Whatever the network or the server does is an outcome; only bugs and cancellation raise."""
+
+    async def is_awaited(self) -> bool:
+        """Whether the server wants the end of the mail, and has taken all before it. Where not, it has its outcome."""
+
+    def hand_over(self) -> None:
+        """Give the server the end: from here on it may have the whole mail. Nothing happens where it has gone."""
+
+    def withhold(self) -> None:
+        """Drop the connection before the end of the mail, instead of `hand_over`."""
+
+    async def outcome(self) -> Outcome: ...
+
+
+class SettledTransaction:
+    """A Transaction that is over as it begins: refused before a word was said to the server."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    async def is_awaited(self) -> bool:
+        return False
+
+    def hand_over(self) -> None:
+        """There is nothing to give."""
+
+    def withhold(self) -> None:
+        """There is nothing to keep."""
+
+    async def outcome(self) -> Outcome:
+        return self._outcome
 
 
 class Connection(Protocol):
-    """One at a time, mail after mail. SMTP results are values: `deliver` raises for bugs and cancellation only."""
+    """Mail after mail."""
 
     @property
     def is_usable(self) -> bool:
         """Whether another mail may be tried on it."""
 
-    async def deliver(self, envelope: Envelope, hand_over: HandOver) -> Outcome: ...
+    @property
+    def takes_riders(self) -> bool:
+        """Whether the next mail may begin when the one before it is awaited: it then rides behind that one's end."""
+
+    def begin(self, envelope: Envelope) -> Transaction:
+        """Begin with the next mail."""
 
     async def quit(self) -> None:
-        """Take leave and close. Never raises for the network's sake, and may be called twice."""
+        """Take leave and close, at once where a mail is under way. Never raises for the network's sake.
+
+        May be called twice.
+        """
 
 
 OpenConnection = Callable[[], Awaitable[Connection]]

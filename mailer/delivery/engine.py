@@ -88,9 +88,10 @@ class Engine:
         self._summary = Summary()
         self._failure: BaseException | None = None
         self._claims: asyncio.Queue[Claim | None] = asyncio.Queue()
-        self._results: asyncio.Queue[Result | None] = asyncio.Queue(maxsize=2 * options.concurrency)
+        self._results: asyncio.Queue[Result | None] = asyncio.Queue()  # no longer than the leash
         self._composers: dict[int, Composer | TemplateProblem] = {}
         self._leash = Leash(2 * options.concurrency)
+        self._loners: set[int] = set()  # deliveries that go by themselves
         self._answer_lost = False  # whether claims may be ours that we do not know of
         self._in_hand: Counter[int] = Counter()  # claims not yet recorded, by mailing
         self._rate = RecentRate()
@@ -117,7 +118,7 @@ class Engine:
             for _sender in senders:
                 self._claims.put_nowait(None)
             await asyncio.gather(*senders)
-            await self._results.put(None)
+            self._results.put_nowait(None)
             await recorder
         finally:
             await _end({claimer, *senders, recorder, *side_tasks})
@@ -150,7 +151,7 @@ class Engine:
         return self._stop.is_set() or self._failure is not None
 
     def _sender(self) -> Coroutine[Any, Any, None]:
-        sender = Sender(self._worker, self._transport, self._composers, self._leash, self._is_stopping)
+        sender = Sender(self._worker, self._transport, self._composers, self._leash, self._loners, self._is_stopping)
         return sender.run(self._claims, self._results)
 
     def _trouble(self) -> str:

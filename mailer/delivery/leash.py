@@ -19,14 +19,19 @@ class Leash:
         self._begun = 0
         self._committed = asyncio.Event()
 
+    @property
+    def is_slack(self) -> bool:
+        """Whether another mail may be begun at this moment."""
+        return self._begun < self._length
+
     async def has_room(self) -> bool:
         """Whether another mail may be begun; where not, after waiting a moment for the ledger."""
-        if self._begun >= self._length:
+        if not self.is_slack:
             self._committed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._committed.wait()
-        return self._begun < self._length
+        return self.is_slack
 
     def begin(self) -> None:
         self._begun += 1

@@ -1,16 +1,23 @@
-"""One of the engine's N senders: a connection of its own, and one claim after another."""
+"""One of the engine's N senders: a connection of its own, and one claim after another.
+
+Where the connection takes riders, the next claim's mail begins right behind the end of the one before it, and waits
+with its own end until that one has its reply.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils import timezone
 
 from mailer.delivery.claim import Claim
-from mailer.delivery.compose import Addressee, Composer
-from mailer.delivery.connection import ConnectFailed, Connection
+from mailer.delivery.compose import Addressee, Composer, Envelope
+from mailer.delivery.connection import ConnectFailed, Connection, Transaction
 from mailer.delivery.failpoints import reach
+from mailer.delivery.intake import Intake
 from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Result
 from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withheld
@@ -21,8 +28,22 @@ from mailer.merge_tags import TemplateProblem
 IDLE_CONNECTION = 10.0  # seconds a connection waits for the next mail before it is closed
 
 
+@dataclass(slots=True)
+class Trip:
+    """A claim on its way, its mail begun."""
+
+    claim: Claim
+    mail: Transaction
+    started_at: datetime
+    rides: bool  # behind the end of another mail
+    is_in_journal: bool = False
+
+
 class Sender:
-    """Takes claims from a queue until it finds None, and puts a result for every claim, whatever befell it."""
+    """Takes claims until the queue ends, and puts a result for every claim, whatever befell it.
+
+    `loners` are deliveries that ride behind no other mail, shared by all senders: see `_conclude`.
+    """
 
     def __init__(
         self,
@@ -30,6 +51,7 @@ class Sender:
         transport: Transport,
         composers: Mapping[int, Composer | TemplateProblem],
         leash: Leash,
+        loners: set[int],
         is_stopping: Callable[[], bool],
     ) -> None:
         self._gate = worker.gate
@@ -38,74 +60,128 @@ class Sender:
         self._breaker = transport.breaker
         self._composers = composers
         self._leash = leash
+        self._loners = loners
         self._is_stopping = is_stopping
         self._connection: Connection | None = None
 
     async def run(self, claims: asyncio.Queue[Claim | None], results: asyncio.Queue[Result | None]) -> None:
-        """Raises JournalUnwritable, and what a bug raises; the claim in hand is then left to the journal."""
+        """Raises JournalUnwritable, and what a bug raises; the claims in hand are then left to the journal."""
+        self._intake = Intake(claims)
+        self._results = results
         try:
-            while (claim := await self._next(claims)) is not None:
-                started_at = timezone.now()
-                outcome = await self._send(claim)
-                await results.put(Result(claim, outcome, started_at, timezone.now()))
+            while (claim := await self._next()) is not None:
+                await self._send(claim)
         finally:
             await self._disconnect()
 
-    async def _next(self, claims: asyncio.Queue[Claim | None]) -> Claim | None:
+    async def _next(self) -> Claim | None:
         while True:
             try:
-                async with asyncio.timeout(IDLE_CONNECTION):
-                    return await claims.get()
+                return await self._intake.take(IDLE_CONNECTION)
             except TimeoutError:
                 await self._disconnect()
 
-    async def _send(self, claim: Claim) -> Outcome:
+    async def _send(self, claim: Claim) -> None:
+        """This claim, and whatever comes to ride behind it."""
         while not (await self._gate.is_fresh() and await self._leash.has_room()) and not self._is_stopping():
             continue
         if self._is_stopping():
             reach("release")
         self._leash.begin()
+        self._loners.discard(claim.delivery_id)
+        started_at = timezone.now()
         async with self._breaker.turn() as may_try:
             if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id):
-                return withheld(Phase.CONNECT)
+                self._report(claim, withheld(Phase.CONNECT), started_at)
+                return
             try:
                 connection = await self._connected()
             except ConnectFailed as failed:
-                self._breaker.trip(str(failed), failed.outcome.scope)
-                is_for_a_person = failed.outcome.scope is Scope.ACCOUNT
-                return failed.outcome if is_for_a_person else withheld(failed.outcome.phase)
-            outcome = await self._deliver(claim, connection)
-            self._breaker.hear(outcome)
-            return outcome
+                self._report(claim, self._without_connection(failed), started_at)
+                return
+            trip = self._begin(claim, connection, started_at)
+            while trip is not None:
+                trip = await self._see_through(trip, connection)
 
-    async def _deliver(self, claim: Claim, connection: Connection) -> Outcome:
+    def _without_connection(self, failed: ConnectFailed) -> Outcome:
+        self._breaker.trip(str(failed), failed.outcome.scope)
+        is_for_a_person = failed.outcome.scope is Scope.ACCOUNT
+        return failed.outcome if is_for_a_person else withheld(failed.outcome.phase)
+
+    async def _see_through(self, trip: Trip, connection: Connection) -> Trip | None:
+        """One mail to its outcome. Returns the trip that rides behind it."""
+        rider = None
+        if await trip.mail.is_awaited():
+            rider = self._rider(connection)
+            if await self._may_go(trip):
+                trip.mail.hand_over()
+            else:
+                trip.mail.withhold()
+        self._conclude(trip, await trip.mail.outcome())
+        return rider
+
+    def _rider(self, connection: Connection) -> Trip | None:
+        """The next claim, its mail begun behind the one that is awaited, where it is there and may go."""
+        while self._lets_riders(connection) and (claim := self._intake.peek()) is not None:
+            if claim.delivery_id in self._loners or not self._gate.allows(claim.mailing_id):
+                return None
+            self._intake.drop()
+            self._leash.begin()
+            if (trip := self._begin(claim, connection, timezone.now(), rides=True)) is not None:
+                return trip
+        return None
+
+    def _lets_riders(self, connection: Connection) -> bool:
+        may_begin = self._breaker.lets_all and self._leash.is_slack and not self._is_stopping()
+        return may_begin and connection.takes_riders and connection.is_usable
+
+    def _begin(self, claim: Claim, connection: Connection, started_at: datetime, rides: bool = False) -> Trip | None:
+        """Compose the mail and begin with it; one that can't be composed is over at once."""
+        composed = self._compose(claim)
+        if isinstance(composed, Outcome):
+            self._report(claim, composed, started_at)
+            return None
+        return Trip(claim, connection.begin(composed), started_at, rides)
+
+    def _compose(self, claim: Claim) -> Envelope | Outcome:
         composer = self._composers[claim.mailing_id]
         if isinstance(composer, TemplateProblem):
             return rejected_here(str(composer), scope=Scope.MAILING)
         try:
-            envelope = composer.compose(_addressee(claim))
+            return composer.compose(_addressee(claim))
         except TemplateProblem as problem:
             return rejected_here(str(problem))
-        handed_over = False
 
-        async def hand_over() -> bool:
-            nonlocal handed_over
-            if not self._gate.allows(claim.mailing_id):
-                return False
-            reach("journal.before_handing_over")
-            self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
-            reach("journal.after_handing_over")
-            handed_over = True
-            await self._journal.synced()
-            # Once more: the disk may have taken its time, or the process been frozen and lost its claims.
-            return self._gate.allows(claim.mailing_id)
+    async def _may_go(self, trip: Trip) -> bool:
+        """Whether it may be handed over, which is then in the journal."""
+        claim = trip.claim
+        if not self._gate.allows(claim.mailing_id):
+            return False
+        reach("journal.before_handing_over")
+        self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
+        reach("journal.after_handing_over")
+        trip.is_in_journal = True
+        await self._journal.synced()
+        # Once more: the disk may have taken its time, or the process been frozen and lost its claims.
+        return self._gate.allows(claim.mailing_id)
 
-        outcome = await connection.deliver(envelope, hand_over)
-        if handed_over:
+    def _conclude(self, trip: Trip, outcome: Outcome) -> None:
+        """Nobody is charged with, nor suspected of, what broke off while it rode behind another's mail.
+
+        It goes by itself the next time, so that one that breaks every connection is found out.
+        """
+        if trip.is_in_journal:
             reach("journal.before_reply")
-            self._journal.reply(claim.delivery_id, claim.number, timezone.now().timestamp(), outcome)
+            self._journal.reply(trip.claim.delivery_id, trip.claim.number, timezone.now().timestamp(), outcome)
             reach("journal.after_reply")
-        return outcome
+        self._breaker.hear(outcome)
+        if trip.rides and outcome.breaks:
+            self._loners.add(trip.claim.delivery_id)
+            outcome = withheld(outcome.phase)
+        self._report(trip.claim, outcome, trip.started_at)
+
+    def _report(self, claim: Claim, outcome: Outcome, started_at: datetime) -> None:
+        self._results.put_nowait(Result(claim, outcome, started_at, timezone.now()))
 
     async def _connected(self) -> Connection:
         if self._connection is None or not self._connection.is_usable:

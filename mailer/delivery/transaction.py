@@ -1,270 +1,188 @@
-"""One mail transaction after another on an open connection, knowing at every byte which phase it is in.
+"""One mail's conversation with the server, knowing at every byte which phase it is in.
 
-Command by command (RFC 5321 §3.3), without pipelining. The last chunk of the body, the one that holds the final dot, is
+In a group (RFC 2920) all commands go out in one write, and their replies are matched to them in order; otherwise each
+waits for the reply to the one before (RFC 5321 §3.3). The last chunk of the mail, the one that holds the final dot, is
 kept back until everything before it has been taken: only once it is written may the server have the mail.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import Protocol
 
-from mailer.delivery.compose import Envelope
-from mailer.delivery.connection import HandOver, refused_for_an_address
 from mailer.delivery.failpoints import reach
-from mailer.delivery.outcome import (
-    Outcome,
-    Phase,
-    Reply,
-    classify_break,
-    classify_reply,
-    rejected_here,
-    withheld,
-)
-from mailer.delivery.replies import BrokenStream, ReplyParser
-
-CHUNK = 64 * 1024  # bytes
-LINE_ENDS = re.compile(rb"\r\n|\r|\n")
-AWAITED = {Phase.MAIL: "MAIL FROM", Phase.RCPT: "RCPT TO", Phase.DATA: "DATA", Phase.BODY: "the mail itself"}
+from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, classify_reply, withheld
+from mailer.delivery.steps import GO_AHEAD, REFUSED, Step, Steps, leaves_out_of_step
+from mailer.delivery.wire import chunks, wire_format
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds to wait for each reply, and for the server to take a chunk of the body (RFC 5321 §4.5.3.2)."""
-
-    mail: float = 300
-    rcpt: float = 300
-    data: float = 120
-    chunk: float = 180
-    body: float = 600
-    reset: float = 60
-    quit: float = 5
-
-
-class SmtpChannel(asyncio.Protocol):
-    """An SMTP session past its greeting and login, in charge of its transport from here on.
-
-    `extensions` are what EHLO offered: keywords in lower case with their parameters.
-    """
-
-    def __init__(
-        self, transport: asyncio.Transport, extensions: Mapping[str, str], timeouts: Timeouts | None = None
-    ) -> None:
-        self._transport = transport
-        self._extensions = extensions
-        self._timeouts = timeouts or Timeouts()
-        self._parser = ReplyParser()
-        self._phase = Phase.MAIL
-        self._waiter: asyncio.Future[Reply | None] | None = None
-        self._unasked: Reply | None = None
-        self._trouble = ""
-        self._needs_reset = False
-        self._can_write = asyncio.Event()
-        self._can_write.set()
-        self._lost = asyncio.Event()
-        transport.set_protocol(self)
+class Line(Protocol):
+    """What a transaction needs of its connection."""
 
     @property
-    def is_usable(self) -> bool:
-        """Whether another transaction may be tried on it."""
-        return not self._trouble and not self._transport.is_closing()
+    def is_usable(self) -> bool: ...
 
-    async def deliver(self, envelope: Envelope, hand_over: HandOver) -> Outcome:
-        """Carry one mail to the server, as far as it goes. Whatever the network or the server does is an outcome.
+    def say(self, mail: SmtpTransaction, data: bytes) -> None:
+        """Write what one reply is owed to."""
 
-        `hand_over` is called once, right before the server could have the whole mail; on False, or when it raises,
-        the connection is dropped without the final dot. Cancelled, it closes the connection too.
-        """
-        if (refused := _refused_here(envelope, self._extensions)) is not None:
-            return refused
-        try:
-            return await self._transact(envelope, hand_over)
-        except BaseException:
-            self._break("The transaction was interrupted")
-            raise
+    def end(self, mail: SmtpTransaction, data: bytes) -> None:
+        """Write the end of a mail, and what rides behind it."""
 
-    async def quit(self) -> None:
-        """Say goodbye if the connection stands, and close it. Never raises for the network's sake."""
-        if self.is_usable:
-            await self._command(b"QUIT", self._timeouts.quit, "QUIT")
-            self._trouble = "The connection was closed"
-            self._transport.close()
-        try:
-            async with asyncio.timeout(self._timeouts.quit):
-                await self._lost.wait()
-        except TimeoutError:
-            self._transport.abort()
+    async def upload(self, data: bytes) -> None:
+        """Write a piece of a mail, and wait until the server has taken it or the connection is broken."""
 
-    async def _transact(self, envelope: Envelope, hand_over: HandOver) -> Outcome:
+    def is_settled(self, mail: SmtpTransaction, needs_reset: bool) -> None:
+        """It has its outcome; `needs_reset` where the server must be told to forget it."""
+
+    def hang_up(self, trouble: str) -> None: ...
+
+
+class SmtpTransaction:
+    """Made and fed with replies by a connection, followed by a sender: see `Transaction`."""
+
+    def __init__(self, line: Line, steps: Steps, commands: tuple[bytes, bytes], content: bytes, in_group: bool) -> None:
+        mail, rcpt = commands
+        self._line = line
+        self._steps = steps
+        self._script = [(steps.mail, mail), (steps.rcpt, rcpt), (steps.data, b"DATA\r\n")]
+        self._replied = 0  # of the script
+        self._content = content
+        self._last_chunk = b""
+        self._in_group = in_group
+        self._has_begun = False
+        self._is_invited = False
         self._phase = Phase.MAIL
-        if not await self._is_in_step():
-            return self._broken()
-        for phase, command, go_ahead, seconds in self._commands(envelope):
-            self._phase = phase
-            reply = await self._command(command, seconds, AWAITED[phase])
-            if reply is None:
-                return self._broken()
-            if not str(reply.code).startswith(go_ahead):
-                return self._ended_by(reply)
-        return await self._send_body(envelope, hand_over)
+        self._refusal: Outcome | None = None  # of one command of a group, while others are still owed a reply
+        self._outcome: Outcome | None = None
+        self._waiter: asyncio.Future[None] | None = None
 
-    def _commands(self, envelope: Envelope) -> Iterator[tuple[Phase, bytes, str, float]]:
-        """Up to the body: phase, command, how the code that lets us go on begins, and the time it may take."""
-        parameters = _mail_parameters(envelope, self._extensions)
-        mail = f"MAIL FROM:<{envelope.mail_from}>{parameters}"
-        yield Phase.MAIL, mail.encode(), "2", self._timeouts.mail
-        yield Phase.RCPT, f"RCPT TO:<{envelope.rcpt_to}>".encode(), "2", self._timeouts.rcpt
-        yield Phase.DATA, b"DATA", "354", self._timeouts.data
+    # For the sender.
 
-    async def _is_in_step(self) -> bool:
-        """Whether a new transaction can begin: after a refusal, only once the server has forgotten the one before."""
-        if self._needs_reset and self.is_usable:
-            reply = await self._command(b"RSET", self._timeouts.reset, "RSET")
-            if reply is not None and reply.code // 100 != 2:
-                self._break(f"The server would not begin anew: {reply.code} {reply.text}")
-        self._needs_reset = False
-        return self.is_usable
+    async def is_awaited(self) -> bool:
+        while not (self._is_invited or self.is_over):
+            await self._news()
+        if self._is_invited:
+            *pieces, self._last_chunk = chunks(wire_format(self._content))
+            for piece in pieces:
+                if not self.is_over:
+                    await self._line.upload(piece)
+        return not self.is_over
 
-    async def _send_body(self, envelope: Envelope, hand_over: HandOver) -> Outcome:
-        *chunks, last = _chunks(wire_format(envelope.content))
-        for chunk in chunks:
-            if self.is_usable:
-                self._transport.write(chunk)
-                await self._drain()
-        if self.is_usable and not await hand_over():
-            self._break("The mail was withheld")
-            return withheld(self._phase)
-        if self._unasked is not None:
-            return self._ended_by(self._unasked)
-        if not self.is_usable:
-            return self._broken()
-        self._phase = Phase.BODY
-        reply = await self._exchange(last, self._timeouts.body, AWAITED[Phase.BODY])
-        return self._broken() if reply is None else self._ended_by(reply)
+    def hand_over(self) -> None:
+        if not self.is_over and self._line.is_usable:
+            self._phase = Phase.BODY
+            self._script.append((self._steps.body, b""))
+            self._line.end(self, self._last_chunk)
+            reach("dot.written")
 
-    def _ended_by(self, reply: Reply) -> Outcome:
-        outcome = classify_reply(self._phase, reply)
-        if _leaves_out_of_step(self._phase, reply):
-            self._break(f"The server said: {reply.code} {reply.text}")
-        self._needs_reset = self._phase is not Phase.BODY
-        return outcome
+    def withhold(self) -> None:
+        if not self.is_over:
+            self._settle(withheld(self._phase))
+            self._line.hang_up("The mail was withheld")
 
-    def _broken(self) -> Outcome:
-        return classify_break(self._phase, self._trouble or "The connection was lost")
+    async def outcome(self) -> Outcome:
+        while self._outcome is None:
+            await self._news()
+        return self._outcome
 
-    async def _command(self, command: bytes, seconds: float, awaited: str) -> Reply | None:
-        return await self._exchange(command + b"\r\n", seconds, awaited)
+    # For the connection.
 
-    async def _exchange(self, data: bytes, seconds: float, awaited: str) -> Reply | None:
-        """Write, and return the reply, or None once the connection is broken."""
-        if not self.is_usable:
-            return None
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        timer = loop.call_later(seconds, self._break, f"No reply to {awaited} within {seconds:g} seconds")
+    @property
+    def is_over(self) -> bool:
+        return self._outcome is not None
+
+    @property
+    def is_handed_over(self) -> bool:
+        return self._phase is Phase.BODY
+
+    @property
+    def awaited(self) -> Step:
+        """To what the next reply is owed."""
+        return self._script[self._replied][0]
+
+    def opening(self, with_reset: bool) -> tuple[bytes, int]:
+        """What it begins with, and how many replies that is owed."""
+        self._has_begun = True
+        if with_reset:
+            self._script.insert(0, (self._steps.reset, b"RSET\r\n"))
+        if self._in_group:
+            return b"".join([command for _step, command in self._script]), len(self._script)
+        return self._script[0][1], 1
+
+    def take(self, reply: Reply) -> None:
+        """The reply to what is awaited."""
+        step = self.awaited
+        self._replied += 1
+        if self._refusal is not None:
+            self._wind_up(self._refusal, step, reply)
+        elif reply.code in step.go_ahead:
+            self._go_on(step)
+        elif step is self._steps.reset:
+            self._line.hang_up(f"The server would not begin anew: {reply.code} {reply.text}")
+        else:
+            self._end_by(step, reply)
+
+    def heed_unasked(self, reply: Reply) -> None:
+        """A word of the server before it was given the end of the mail: it wants no more of it."""
+        self._settle(classify_reply(self._phase, reply))
+
+    def break_off(self, trouble: str) -> None:
+        """There will be no more replies."""
+        if not self._has_begun:
+            self._settle(withheld(self._phase))
+        else:
+            self._settle(self._refusal or classify_break(self._phase, trouble))
+
+    def _go_on(self, step: Step) -> None:
+        if step is self._steps.data:
+            self._is_invited = True
+            self._wake()
+        else:
+            self._phase = self.awaited.phase
+            if not self._in_group:
+                self._line.say(self, self._script[self._replied][1])
+
+    def _end_by(self, step: Step, reply: Reply) -> None:
+        outcome = classify_reply(step.phase, reply)
+        if leaves_out_of_step(step.phase, reply):
+            self._settle(outcome)
+            self._line.hang_up(_said(reply))
+        elif self._in_group and step in (self._steps.mail, self._steps.rcpt):
+            self._refusal = outcome
+        else:
+            self._settle(outcome)
+
+    def _wind_up(self, refusal: Outcome, step: Step, reply: Reply) -> None:
+        """The rest of a group after a refusal, which stays the outcome.
+
+        DATA that was let through all the same must be followed by a single dot (RFC 2920 §3.1), where the server has
+        refused the one recipient; else that might send an empty mail.
+        """
+        if step is self._steps.data and reply.code in GO_AHEAD and refusal.phase is Phase.RCPT:
+            self._script.append((self._steps.nothing, b".\r\n"))
+            self._line.say(self, b".\r\n")
+        elif reply.code not in REFUSED or reply.code == 421:
+            self._settle(refusal)
+            self._line.hang_up(_said(reply))
+        elif step in (self._steps.data, self._steps.nothing):
+            self._settle(refusal)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._line.is_settled(self, needs_reset=not self.is_handed_over)
+        self._wake()
+
+    async def _news(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
-            self._transport.write(data)
-            if awaited == AWAITED[Phase.BODY]:
-                reach("dot.written")
-            return await self._waiter
+            await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
 
-    async def _drain(self) -> None:
-        """Wait until the server takes more, or until the connection is broken, which it is when nothing moves."""
-        seconds = self._timeouts.chunk
-        trouble = f"The server took nothing of the mail for {seconds:g} seconds"
-        timer = asyncio.get_running_loop().call_later(seconds, self._break, trouble)
-        try:
-            await asyncio.sleep(0)  # a server that takes all at once must not keep the loop from others
-            await self._can_write.wait()
-        finally:
-            timer.cancel()
-
-    def _break(self, trouble: str) -> None:
-        """No more on this connection. The first trouble is the one that is told."""
-        self._trouble = self._trouble or trouble
-        self._transport.abort()
-        self._can_write.set()
+    def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def data_received(self, data: bytes) -> None:
-        try:
-            for reply in self._parser.feed(data):
-                self._take(reply)
-        except BrokenStream as error:
-            self._break(f"The server can't be understood: {error}")
 
-    def _take(self, reply: Reply) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(reply)
-        elif not self._trouble:
-            self._unasked = reply
-            self._break(f"The server said, unasked: {reply.code} {reply.text}")
-
-    def eof_received(self) -> None:
-        self._break("The server closed the connection")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lost.set()
-        self._break(f"The connection was lost: {exc}" if exc else "The connection was lost")
-
-    def pause_writing(self) -> None:
-        self._can_write.clear()
-
-    def resume_writing(self) -> None:
-        self._can_write.set()
-
-
-def wire_format(content: bytes) -> bytes:
-    """The mail as it follows DATA: CRLF lines, dots doubled at their start, the final dot (RFC 5321 §4.5.2).
-
-    A bare CR or LF becomes a line end here, since it could pass for one elsewhere and smuggle in a second mail.
-    """
-    if not content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
-        content = LINE_ENDS.sub(b"\r\n", content)
-    if not content.endswith(b"\r\n"):
-        content += b"\r\n"
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
-    return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
-
-
-def _chunks(data: bytes) -> Iterator[bytes]:
-    """The data in pieces of which the last holds the whole end: CRLF, dot, CRLF."""
-    start = 0
-    while len(data) - start > CHUNK + len(b"\r\n.\r\n"):
-        yield data[start : start + CHUNK]
-        start += CHUNK
-    yield data[start:]
-
-
-def _refused_here(envelope: Envelope, extensions: Mapping[str, str]) -> Outcome | None:
-    if (refused := refused_for_an_address(envelope)) is not None:
-        return refused
-    if _needs_utf8(envelope) and "smtputf8" not in extensions:
-        return rejected_here(
-            "The mail server does not take addresses with other than ASCII letters (SMTPUTF8).", "5.6.7"
-        )
-    return None
-
-
-def _mail_parameters(envelope: Envelope, extensions: Mapping[str, str]) -> str:
-    """What follows the sender's address: RFC 1870, RFC 6152, RFC 6531 §3.4."""
-    size = f" SIZE={len(envelope.content)}" if "size" in extensions else ""
-    body = " BODY=8BITMIME" if "8bitmime" in extensions and not envelope.content.isascii() else ""
-    utf8 = " SMTPUTF8" if _needs_utf8(envelope) else ""
-    return size + body + utf8
-
-
-def _needs_utf8(envelope: Envelope) -> bool:
-    return not (envelope.mail_from.isascii() and envelope.rcpt_to.isascii())
-
-
-def _leaves_out_of_step(phase: Phase, reply: Reply) -> bool:
-    """Whether the server, after this reply, may not be where we believe it to be."""
-    in_step = "2..|[45].." if phase is Phase.BODY else "[45].."
-    return re.fullmatch(in_step, str(reply.code)) is None or reply.code in (421, 500, 501, 502, 503, 504, 555)
+def _said(reply: Reply) -> str:
+    return f"The server said: {reply.code} {reply.text}"

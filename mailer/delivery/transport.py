@@ -17,9 +17,10 @@ from django.core.mail.utils import DNS_NAME
 
 from mailer.delivery.backend import BackendConnection
 from mailer.delivery.breaker import Breaker
+from mailer.delivery.channel import SmtpChannel
 from mailer.delivery.connection import ConnectFailed, Connection, OpenConnection
 from mailer.delivery.outcome import Kind, Outcome, Phase, Reply, Scope, classify_break, classify_reply, clean_text
-from mailer.delivery.transaction import SmtpChannel, Timeouts
+from mailer.delivery.steps import Timeouts
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 NOT_IMPLEMENTED = 504  # the server does not know this way to log in (RFC 4954 §4)

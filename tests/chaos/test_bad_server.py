@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from mailer.delivery.breaker import Breaker
 from mailer.delivery.engine import Engine, Options, Until
-from mailer.delivery.transaction import Timeouts
+from mailer.delivery.steps import Timeouts
 from mailer.delivery.transport import Server, Transport, open_connection
 from mailer.delivery.worker import registered_worker
 from mailer.models import Attempt, Mailing

@@ -11,12 +11,12 @@ import trustme
 
 from mailer.delivery.connection import ConnectFailed
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
-from mailer.delivery.transaction import Timeouts
+from mailer.delivery.steps import Timeouts
 from mailer.delivery.transport import Server, open_connection
 from tests.chaos.support.misbehaving import FAULTS, STAGES, Misbehaving
 from tests.chaos.support.report import Report
 from tests.chaos.support.sizes import once
-from tests.support.smtp_client import Gate, envelope
+from tests.support.smtp_client import Gate, deliver, envelope
 from tests.support.smtp_server import LOGIN, Stage
 
 pytestmark = once  # no database is used
@@ -94,7 +94,7 @@ async def outcome_at(stage: Stage, port: int) -> Outcome:
         except ConnectFailed as failed:
             return failed.outcome
         if stage == "rset":
-            await channel.deliver(envelope("nobody@example.com"), Gate())
-        outcome = await channel.deliver(envelope(), Gate())
+            await deliver(channel, envelope("nobody@example.com"), Gate())
+        outcome = await deliver(channel, envelope(), Gate())
         await channel.quit()
         return outcome

@@ -9,7 +9,7 @@ import pytest
 
 from mailer.delivery.breaker import Breaker
 from mailer.delivery.compose import Envelope
-from mailer.delivery.connection import ConnectFailed, Connection, HandOver
+from mailer.delivery.connection import ConnectFailed, Connection, SettledTransaction, Transaction
 from mailer.delivery.outcome import Kind, Outcome, Phase, Reply, Scope, classify_break, classify_reply, withheld
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,10 +34,11 @@ class Line:
 class Plug:
     def __init__(self) -> None:
         self.is_usable = True
+        self.takes_riders = False
         self.left = asyncio.Event()
 
-    async def deliver(self, envelope: Envelope, hand_over: HandOver) -> Outcome:
-        return withheld(Phase.MAIL)
+    def begin(self, envelope: Envelope) -> Transaction:
+        return SettledTransaction(withheld(Phase.MAIL))
 
     async def quit(self) -> None:
         self.is_usable = False

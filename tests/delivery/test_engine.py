@@ -32,15 +32,9 @@ from tests.support.smtp_server import (
     slow,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pipelining")]
 
 Site = Callable[[SmtpServer | int], None]
-
-
-@pytest.fixture(params=[[], ["PIPELINING"]], ids=["one by one", "pipelining offered"])
-def offers(request: pytest.FixtureRequest) -> list[str]:
-    extensions: list[str] = request.param
-    return [*extensions, "SIZE 10485760", "8BITMIME"]
 
 
 def launched(owner: User, n: int, **fields: Any) -> Mailing:
@@ -57,15 +51,15 @@ def ledger_agrees(mailing: Mailing, server: SmtpServer) -> None:
 
 
 async def test_it_sends_to_everyone_once_and_records_each_attempt(
-    owner: User, site: Site, offers: list[str], tmp_path: Any
+    owner: User, site: Site, pipelining: bool, tmp_path: Any
 ) -> None:
     mailing = await sync_to_async(launched)(owner, 60)
-    with SmtpServer(offers=offers) as server:
+    with SmtpServer() as server:
         site(server)
         summary = await send()
     assert summary.states == {"sent": 60}
     assert server.connections <= 5
-    assert not server.pipelined
+    assert server.pipelined is pipelining
     await sync_to_async(ledger_agrees)(mailing, server)
     await mailing.arefresh_from_db()
     assert mailing.status == "completed"
@@ -85,13 +79,13 @@ async def test_it_fills_in_each_mail_and_keeps_its_identity(owner: User, site: S
     assert mail.content.endswith(b"\r\n\r\nTo r1@example.com.\r\n.\r\n")
 
 
-async def test_it_records_refusals_with_the_servers_words(owner: User, site: Site, offers: list[str]) -> None:
+async def test_it_records_refusals_with_the_servers_words(owner: User, site: Site) -> None:
     mailing = await sync_to_async(launched)(owner, 10)
     refusals = {
         "r1@example.com": [refuse_recipient(550, "5.1.1 No such user here")],
         "r2@example.com": [refuse_recipient(452, "4.2.2 Mailbox full")],
     }
-    with SmtpServer(by_address=refusals, offers=offers) as server:
+    with SmtpServer(by_address=refusals) as server:
         site(server)
         summary = await send()
         assert summary.states == {"sent": 8, "failed": 1, "deferred": 1}
@@ -118,9 +112,9 @@ async def test_it_tries_a_deferred_one_again_with_the_same_mail(owner: User, sit
     assert mailing.status == "completed"
 
 
-async def test_a_lost_reply_is_uncertain_and_never_resent(owner: User, site: Site, offers: list[str]) -> None:
+async def test_a_lost_reply_is_uncertain_and_never_resent(owner: User, site: Site) -> None:
     mailing = await sync_to_async(launched)(owner, 4)
-    with SmtpServer(by_address={"r2@example.com": [drop_after_dot()]}, offers=offers) as server:
+    with SmtpServer(by_address={"r2@example.com": [drop_after_dot()]}) as server:
         site(server)
         for hours in (0, 0.9):
             with shifted(timedelta(hours=hours)):

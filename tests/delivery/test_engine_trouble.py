@@ -33,7 +33,7 @@ from tests.support.smtp_server import (
     reset_at,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pipelining")]
 
 Site = Callable[[SmtpServer | int], None]
 POISON = "r2@example.com"

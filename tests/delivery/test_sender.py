@@ -57,7 +57,8 @@ async def sent(worker: Worker, server: SmtpServer) -> Result:
     results: asyncio.Queue[Result | None] = asyncio.Queue()
     for item in (claim, None):
         claims.put_nowait(item)
-    await Sender(worker, Transport(opening, Breaker(opening)), composers, Leash(2), lambda: False).run(claims, results)
+    transport = Transport(opening, Breaker(opening))
+    await Sender(worker, transport, composers, Leash(2), set(), lambda: False).run(claims, results)
     result = results.get_nowait()
     assert result is not None
     return result

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from mailer.delivery.backend import BackendConnection
 from mailer.delivery.compose import Addressee, Composer, Envelope, one_line
 from mailer.delivery.outcome import Kind, Outcome
-from mailer.delivery.transaction import wire_format
-from tests.support.smtp_client import Gate, channel_to
+from mailer.delivery.wire import wire_format
+from tests.support.smtp_client import Gate, channel_to, deliver
 from tests.support.smtp_server import SmtpServer, unstuffed
 
 DATE = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -118,7 +118,7 @@ async def test_an_address_that_is_none_is_given_to_no_backend(settings: Any) -> 
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     gate = Gate()
     mail = composed("Ana", "News", "Hello", email="ana@example.com>\r\nRCPT TO:<victim@example.com")
-    outcome = await BackendConnection().deliver(mail, gate)
+    outcome = await deliver(BackendConnection(), mail, gate)
     assert (outcome.kind, outcome.enhanced_code, gate.asked) == (Kind.REJECTED, "5.1.3", 0)
 
 
@@ -146,4 +146,4 @@ def test_a_server_hears_one_mail_and_nothing_else(
 
 async def delivered(server: SmtpServer, mail: Envelope) -> Outcome:
     async with channel_to(server) as channel:
-        return await channel.deliver(mail, Gate())
+        return await deliver(channel, mail, Gate())

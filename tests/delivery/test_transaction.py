@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.delivery.channel import SmtpChannel
 from mailer.delivery.compose import Envelope
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
-from mailer.delivery.transaction import CHUNK, SmtpChannel, Timeouts, wire_format
-from tests.support.smtp_client import CONTENT, Gate, channel_to, envelope
+from mailer.delivery.steps import Timeouts
+from mailer.delivery.wire import CHUNK, wire_format
+from tests.support.smtp_client import CONTENT, Gate, channel_to, deliver, envelope
 from tests.support.smtp_server import (
     Behaviour,
     SmtpServer,
@@ -42,34 +44,36 @@ SHORT = Timeouts(mail=0.05, rcpt=0.05, data=0.05, chunk=0.05, body=0.05, reset=0
 LARGE = CONTENT + b"A line of a long mail.\r\n" * 20_000
 HUGE = CONTENT + b"A line of a very long mail.\r\n" * 600_000  # more than the buffers of both ends hold
 
+pytestmark = pytest.mark.usefixtures("pipelining")
+
 STAGES: list[Stage] = ["mail", "rcpt", "data", "body"]
 
 
-async def deliver(server: SmtpServer, mail: Envelope | None = None, timeouts: Timeouts | None = None) -> Outcome:
+async def delivered(server: SmtpServer, mail: Envelope | None = None, timeouts: Timeouts | None = None) -> Outcome:
     async with channel_to(server, timeouts) as channel:
-        return await channel.deliver(mail or envelope(), Gate())
+        return await deliver(channel, mail or envelope(), Gate())
 
 
 @pytest.mark.parametrize("offers", [[], ["PIPELINING"], ["PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8"]])
-async def test_it_delivers_command_by_command_whatever_is_offered(offers: list[str]) -> None:
+async def test_it_sends_its_commands_together_where_that_is_offered(offers: list[str]) -> None:
     gate = Gate()
     with SmtpServer(offers=offers) as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(), gate)
+            outcome = await deliver(channel, envelope(), gate)
             assert channel.is_usable
     assert outcome == Outcome(Kind.ACCEPTED, Scope.RECIPIENT, Phase.BODY, 250, "2.0.0", "2.0.0 Taken")
     assert [(mail.mail_from, mail.rcpt_to, mail.content) for mail in server.accepted] == [
         ("news@example.com", "ann@example.com", CONTENT)
     ]
     assert gate.asked == 1
-    assert not server.pipelined
+    assert server.pipelined is ("PIPELINING" in offers)
 
 
 async def test_it_carries_many_mails_on_one_connection() -> None:
     with SmtpServer() as server:
         async with channel_to(server) as channel:
             for number in range(20):
-                await channel.deliver(envelope(f"ann{number}@example.com"), Gate())
+                await deliver(channel, envelope(f"ann{number}@example.com"), Gate())
     assert [mail.rcpt_to for mail in server.accepted] == [f"ann{number}@example.com" for number in range(20)]
     assert server.connections == 1
     assert server.said("RSET") == []
@@ -78,13 +82,13 @@ async def test_it_carries_many_mails_on_one_connection() -> None:
 
 async def test_it_reads_replies_that_come_byte_by_byte() -> None:
     with SmtpServer(byte_by_byte=True) as server:
-        assert (await deliver(server)).kind is Kind.ACCEPTED
+        assert (await delivered(server)).kind is Kind.ACCEPTED
 
 
 @pytest.mark.parametrize("code", [200, 250, 251, 252])
 async def test_it_takes_every_2yz_for_a_yes(code: int) -> None:
     with SmtpServer(*(reply_at(stage, code, "Yes") for stage in ("mail", "rcpt", "body"))) as server:
-        outcome = await deliver(server)
+        outcome = await delivered(server)
     assert (outcome.kind, outcome.reply_code) == (Kind.ACCEPTED, code)
 
 
@@ -103,8 +107,8 @@ async def test_it_goes_on_after_a_refusal(behaviour: Behaviour, kind: Kind, scop
     with SmtpServer(by_address={"ann@example.com": [behaviour], "first@example.com": [behaviour]}) as server:
         async with channel_to(server) as channel:
             sender = "first@example.com" if phase is Phase.MAIL else "news@example.com"
-            refused = await channel.deliver(envelope(mail_from=sender), Gate())
-            accepted = await channel.deliver(envelope("bob@example.com"), Gate())
+            refused = await deliver(channel, envelope(mail_from=sender), Gate())
+            accepted = await deliver(channel, envelope("bob@example.com"), Gate())
     assert (refused.kind, refused.scope, refused.phase) == (kind, scope, phase)
     assert accepted.kind is Kind.ACCEPTED
     assert [mail.rcpt_to for mail in server.accepted] == ["bob@example.com"]
@@ -115,7 +119,7 @@ async def test_it_goes_on_after_a_refusal(behaviour: Behaviour, kind: Kind, scop
 async def test_it_sees_a_greylisted_mail_taken_the_second_time() -> None:
     with SmtpServer(greylist()) as server:
         async with channel_to(server) as channel:
-            kinds = [(await channel.deliver(envelope(), Gate())).kind for _try in range(2)]
+            kinds = [(await deliver(channel, envelope(), Gate())).kind for _try in range(2)]
     assert kinds == [Kind.DEFERRED, Kind.ACCEPTED]
 
 
@@ -126,9 +130,9 @@ async def test_it_sees_a_greylisted_mail_taken_the_second_time() -> None:
 async def test_it_keeps_a_refusal_whatever_becomes_of_the_reset(trouble: Behaviour) -> None:
     with SmtpServer(refuse_recipient(550, "5.1.1 No such user", times=1), trouble) as server:
         async with channel_to(server, SHORT) as channel:
-            refused = await channel.deliver(envelope(), Gate())
+            refused = await deliver(channel, envelope(), Gate())
             gate = Gate()
-            next_one = await channel.deliver(envelope("bob@example.com"), gate)
+            next_one = await deliver(channel, envelope("bob@example.com"), gate)
             assert not channel.is_usable
     assert (refused.kind, refused.reply_code) == (Kind.REJECTED, 550)
     assert (next_one.kind, next_one.scope, next_one.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.MAIL)
@@ -155,7 +159,7 @@ async def test_it_blames_the_connection_before_the_dot_and_is_uncertain_after(
     gate = Gate()
     with SmtpServer(breaks(stage)) as server:
         async with channel_to(server, SHORT) as channel:
-            outcome = await channel.deliver(envelope(), gate)
+            outcome = await deliver(channel, envelope(), gate)
             assert not channel.is_usable
     expected = (Kind.UNCERTAIN, Scope.RECIPIENT) if stage == "body" else (Kind.DEFERRED, Scope.CONNECTION)
     assert (outcome.kind, outcome.scope) == expected
@@ -168,7 +172,7 @@ async def test_it_blames_the_connection_before_the_dot_and_is_uncertain_after(
 async def test_it_charges_nobody_for_a_421(stage: Stage) -> None:
     with SmtpServer(reply_421_at(stage)) as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(), Gate())
+            outcome = await deliver(channel, envelope(), Gate())
             assert not channel.is_usable
     assert (outcome.kind, outcome.scope) == (Kind.DEFERRED, Scope.CONNECTION)
     assert (outcome.phase, outcome.reply_code) == (stage, 421)
@@ -187,7 +191,7 @@ async def test_it_charges_nobody_for_a_421(stage: Stage) -> None:
 async def test_it_leaves_a_server_that_is_out_of_step(behaviour: Behaviour) -> None:
     with SmtpServer(behaviour) as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(), Gate())
+            outcome = await deliver(channel, envelope(), Gate())
             assert not channel.is_usable
     assert (outcome.kind, outcome.scope) == (Kind.DEFERRED, Scope.CONNECTION)
     assert server.accepted == []
@@ -199,29 +203,29 @@ async def test_it_is_uncertain_whether_the_server_took_it_or_not(
     vanish: Callable[[bool], Behaviour], accepts: bool
 ) -> None:
     with SmtpServer(vanish(accepts)) as server:
-        outcome = await deliver(server, timeouts=SHORT)
+        outcome = await delivered(server, timeouts=SHORT)
     assert (outcome.kind, outcome.is_charged) == (Kind.UNCERTAIN, True)
     assert len(server.accepted) == accepts
 
 
 async def test_it_says_what_it_waited_for() -> None:
     with SmtpServer(silent_at("rcpt")) as server:
-        outcome = await deliver(server, timeouts=SHORT)
+        outcome = await delivered(server, timeouts=SHORT)
     assert outcome.server_response == "No reply to RCPT TO within 0.05 seconds"
 
 
 async def test_it_waits_for_a_slow_server() -> None:
     with SmtpServer(slow(0.02)) as server:
-        assert (await deliver(server)).kind is Kind.ACCEPTED
+        assert (await delivered(server)).kind is Kind.ACCEPTED
 
 
 async def test_it_does_not_begin_once_the_server_has_spoken_unasked() -> None:
     with SmtpServer(say_more_after("body", "421 4.3.2 Shutting down")) as server:
         async with channel_to(server) as channel:
-            accepted = await channel.deliver(envelope(), Gate())
+            accepted = await deliver(channel, envelope(), Gate())
             assert not channel.is_usable
             gate = Gate()
-            next_one = await channel.deliver(envelope("bob@example.com"), gate)
+            next_one = await deliver(channel, envelope("bob@example.com"), gate)
     assert accepted.kind is Kind.ACCEPTED
     assert (next_one.kind, next_one.scope, next_one.is_charged) == (Kind.DEFERRED, Scope.CONNECTION, False)
     assert "421 4.3.2 Shutting down" in next_one.server_response
@@ -232,9 +236,9 @@ async def test_it_does_not_begin_once_the_server_has_spoken_unasked() -> None:
 async def test_it_notices_between_mails_that_the_server_has_gone() -> None:
     with SmtpServer() as server:
         async with channel_to(server) as channel:
-            await channel.deliver(envelope(), Gate())
+            await deliver(channel, envelope(), Gate())
             await server.hang_up()
-            outcome = await channel.deliver(envelope("bob@example.com"), Gate())
+            outcome = await deliver(channel, envelope("bob@example.com"), Gate())
             assert not channel.is_usable
     assert (outcome.kind, outcome.scope) == (Kind.DEFERRED, Scope.CONNECTION)
 
@@ -244,7 +248,7 @@ async def test_it_never_takes_an_unasked_reply_for_the_next_one(stage: Stage) ->
     gate = Gate()
     with SmtpServer(say_more_after(stage, "250 2.0.0 Taken")) as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(content=LARGE), gate)
+            outcome = await deliver(channel, envelope(content=LARGE), gate)
     assert outcome.kind is Kind.DEFERRED
     assert gate.asked == 0
 
@@ -253,7 +257,7 @@ async def test_it_withholds_a_mail_without_its_dot() -> None:
     gate = Gate(is_open=False)
     with SmtpServer() as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(), gate)
+            outcome = await deliver(channel, envelope(), gate)
             assert not channel.is_usable
     assert (outcome.kind, outcome.is_charged, outcome.phase) == (Kind.WITHHELD, False, Phase.DATA)
     assert gate.asked == 1
@@ -267,21 +271,25 @@ async def test_it_lets_go_of_the_connection_when_the_hand_over_fails() -> None:
     with SmtpServer() as server:
         async with channel_to(server) as channel:
             with pytest.raises(RuntimeError, match="journal is full"):
-                await channel.deliver(envelope(), hand_over)
+                await deliver(channel, envelope(), hand_over)
+            await channel.quit()
             assert not channel.is_usable
     assert server.accepted == []
+    assert server.said("QUIT") == []
 
 
 @pytest.mark.parametrize("stage", STAGES)
 async def test_it_closes_the_connection_when_cancelled(stage: Stage) -> None:
     with SmtpServer(silent_at(stage)) as server:
         async with channel_to(server) as channel:
-            task = asyncio.create_task(channel.deliver(envelope(), Gate()))
+            task = asyncio.create_task(deliver(channel, envelope(), Gate()))
             await server.reached(stage)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            await channel.quit()
             assert not channel.is_usable
+    assert server.said("QUIT") == []
 
 
 async def test_it_asks_for_the_hand_over_before_the_last_chunk_of_a_large_mail() -> None:
@@ -293,7 +301,7 @@ async def test_it_asks_for_the_hand_over_before_the_last_chunk_of_a_large_mail()
             return True
 
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(content=LARGE), hand_over)
+            outcome = await deliver(channel, envelope(content=LARGE), hand_over)
     assert outcome.kind is Kind.ACCEPTED
     assert [mail.content for mail in server.accepted] == [LARGE]
     assert seen == [0]
@@ -312,7 +320,7 @@ async def test_what_happens_while_the_journal_is_written_keeps_the_mail_here(sai
             return True
 
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(), hand_over)
+            outcome = await deliver(channel, envelope(), hand_over)
     assert (outcome.kind, outcome.scope, outcome.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.DATA)
     assert outcome.server_response == words
     assert server.accepted == []
@@ -326,7 +334,7 @@ async def until_closed(channel: SmtpChannel) -> None:
 
 async def test_it_waits_while_the_server_takes_a_huge_mail() -> None:
     with SmtpServer(pause_reading_at("data", 0.02)) as server:
-        assert (await deliver(server, envelope(content=HUGE))).kind is Kind.ACCEPTED
+        assert (await delivered(server, envelope(content=HUGE))).kind is Kind.ACCEPTED
     assert [mail.content == HUGE for mail in server.accepted] == [True]
 
 
@@ -334,7 +342,7 @@ async def test_it_gives_up_when_the_server_stops_reading() -> None:
     gate = Gate()
     with SmtpServer(stop_reading_at("data")) as server:
         async with channel_to(server, SHORT) as channel:
-            outcome = await channel.deliver(envelope(content=HUGE), gate)
+            outcome = await deliver(channel, envelope(content=HUGE), gate)
     assert (outcome.kind, outcome.scope, outcome.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.DATA)
     assert outcome.server_response == "The server took nothing of the mail for 0.05 seconds"
     assert gate.asked == 0
@@ -344,7 +352,7 @@ async def test_it_is_not_uncertain_when_cut_off_within_the_body() -> None:
     gate = Gate()
     with SmtpServer(close_within_body(after=100_000)) as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(content=HUGE), gate)
+            outcome = await deliver(channel, envelope(content=HUGE), gate)
     assert (outcome.kind, outcome.scope, outcome.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.DATA)
     assert gate.asked == 0
 
@@ -362,7 +370,7 @@ async def test_it_heeds_a_reply_that_comes_within_the_body(reply: str, kind: Kin
     gate = Gate()
     with SmtpServer(reply_within_body(reply, after=100_000)) as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope(content=HUGE), gate)
+            outcome = await deliver(channel, envelope(content=HUGE), gate)
             assert not channel.is_usable
     assert (outcome.kind, outcome.scope, outcome.phase) == (kind, scope, Phase.DATA)
     assert gate.asked == 0
@@ -370,15 +378,15 @@ async def test_it_heeds_a_reply_that_comes_within_the_body(reply: str, kind: Kin
 
 async def test_it_says_the_size_and_the_kind_of_body_where_that_is_offered() -> None:
     with SmtpServer(offers=["SIZE", "8BITMIME"]) as server:
-        await deliver(server, envelope(content="Grüße\r\n".encode()))
+        await delivered(server, envelope(content="Grüße\r\n".encode()))
     assert server.said("MAIL") == ["MAIL FROM:<news@example.com> SIZE=9 BODY=8BITMIME"]
 
 
 async def test_it_asks_for_smtputf8_only_where_an_address_needs_it() -> None:
     with SmtpServer(offers=["SMTPUTF8"]) as server:
         async with channel_to(server) as channel:
-            await channel.deliver(envelope(), Gate())
-            outcome = await channel.deliver(envelope("jürgen@example.com"), Gate())
+            await deliver(channel, envelope(), Gate())
+            outcome = await deliver(channel, envelope("jürgen@example.com"), Gate())
     assert server.said("MAIL") == ["MAIL FROM:<news@example.com>", "MAIL FROM:<news@example.com> SMTPUTF8"]
     assert outcome.kind is Kind.ACCEPTED
     assert server.accepted[1].rcpt_to == "jürgen@example.com"
@@ -387,7 +395,7 @@ async def test_it_asks_for_smtputf8_only_where_an_address_needs_it() -> None:
 async def test_it_refuses_an_address_that_needs_smtputf8_before_a_word_is_said() -> None:
     with SmtpServer() as server:
         async with channel_to(server) as channel:
-            outcome = await channel.deliver(envelope("jürgen@example.com"), Gate())
+            outcome = await deliver(channel, envelope("jürgen@example.com"), Gate())
             assert channel.is_usable
     assert (outcome.kind, outcome.scope, outcome.enhanced_code) == (Kind.REJECTED, Scope.RECIPIENT, "5.6.7")
     assert server.said("MAIL") == []
@@ -397,8 +405,8 @@ async def test_it_refuses_an_address_that_needs_smtputf8_before_a_word_is_said()
 async def test_it_never_lets_an_address_speak(bad: str) -> None:
     with SmtpServer() as server:
         async with channel_to(server) as channel:
-            recipient = await channel.deliver(envelope(bad), Gate())
-            sender = await channel.deliver(envelope(mail_from=bad), Gate())
+            recipient = await deliver(channel, envelope(bad), Gate())
+            sender = await deliver(channel, envelope(mail_from=bad), Gate())
     assert (recipient.kind, recipient.scope) == (Kind.REJECTED, Scope.RECIPIENT)
     assert (sender.kind, sender.scope) == (Kind.REJECTED, Scope.MAILING)
     assert server.said("MAIL") == []
@@ -418,7 +426,7 @@ DOTTED = [
 @pytest.mark.parametrize("content", DOTTED)
 async def test_it_brings_dots_across_unchanged(content: bytes) -> None:
     with SmtpServer() as server:
-        assert (await deliver(server, envelope(content=content))).kind is Kind.ACCEPTED
+        assert (await delivered(server, envelope(content=content))).kind is Kind.ACCEPTED
     assert [mail.content for mail in server.accepted] == [content]
 
 
@@ -442,7 +450,7 @@ async def test_it_takes_leave_once_and_is_of_no_more_use() -> None:
             await channel.quit()
             assert not channel.is_usable
             await channel.quit()
-            outcome = await channel.deliver(envelope(), Gate())
+            outcome = await deliver(channel, envelope(), Gate())
     assert (outcome.kind, outcome.server_response) == (Kind.DEFERRED, "The connection was closed")
     assert server.said("QUIT") == ["QUIT"]
 

@@ -12,11 +12,12 @@ import trustme
 import uvloop
 from django.core import mail
 
+from mailer.delivery.channel import SmtpChannel
 from mailer.delivery.connection import ConnectFailed
 from mailer.delivery.outcome import Kind, Phase, Scope
-from mailer.delivery.transaction import SmtpChannel, Timeouts
+from mailer.delivery.steps import Timeouts
 from mailer.delivery.transport import Server, open_connection, server_from_settings, transport_from_settings
-from tests.support.smtp_client import CONTENT, Gate, envelope
+from tests.support.smtp_client import CONTENT, Gate, deliver, envelope
 from tests.support.smtp_server import (
     LOGIN,
     Behaviour,
@@ -64,7 +65,7 @@ async def failure(server: Server) -> ConnectFailed:
 
 
 async def sent_through(channel: SmtpChannel) -> Kind:
-    outcome = await channel.deliver(envelope(), Gate())
+    outcome = await deliver(channel, envelope(), Gate())
     await channel.quit()
     return outcome.kind
 
@@ -103,7 +104,7 @@ async def test_it_carries_a_large_mail_over_tls(authority: trustme.CA) -> None:
     content = CONTENT + b".A line.\r\n" * 200_000
     with SmtpServer(certificate=certificate(authority, "127.0.0.1")) as server:
         channel = await open_connection(entry(server, tls="starttls"))
-        outcome = await channel.deliver(envelope(content=content), Gate())
+        outcome = await deliver(channel, envelope(content=content), Gate())
         await channel.quit()
     assert outcome.kind is Kind.ACCEPTED
     assert [mail.content == content for mail in server.accepted] == [True]
@@ -279,7 +280,7 @@ async def test_it_leaves_nothing_of_aiosmtplib_on_the_connection() -> None:
         channel = await open_connection(entry(server))
         gc.collect()
         await server.hang_up()
-        outcome = await channel.deliver(envelope(), Gate())
+        outcome = await deliver(channel, envelope(), Gate())
         assert not channel.is_usable
         await channel.quit()
     gc.collect()
@@ -320,7 +321,7 @@ async def test_it_sends_by_smtp_where_the_settings_say_so(smtp_settings: Any) ->
         smtp_settings.EMAIL_HOST, smtp_settings.EMAIL_PORT = "127.0.0.1", server.port
         transport = transport_from_settings()
         connection = await transport.open()
-        outcome = await connection.deliver(envelope(), Gate())
+        outcome = await deliver(connection, envelope(), Gate())
         await connection.quit()
     assert outcome.kind is Kind.ACCEPTED
     assert not transport.breaker.is_open
@@ -335,7 +336,7 @@ async def test_it_gives_the_composed_bytes_to_another_backend(settings: Any) -> 
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     gate = Gate()
     connection = await transport_from_settings().open()
-    outcome = await connection.deliver(envelope(content=BODY), gate)
+    outcome = await deliver(connection, envelope(content=BODY), gate)
     assert connection.is_usable
     await connection.quit()
     (sent,) = mail.outbox
@@ -350,7 +351,7 @@ async def test_it_writes_the_composed_bytes_to_files(settings: Any, tmp_path: Pa
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path)
     connection = await transport_from_settings().open()
-    await connection.deliver(envelope(content=BODY), Gate())
+    await deliver(connection, envelope(content=BODY), Gate())
     assert content_of_the_file_in(tmp_path).startswith(BODY.replace(b"\r\n", b"\n"))
 
 
@@ -362,14 +363,14 @@ def content_of_the_file_in(folder: Path) -> bytes:
 async def test_it_prints_the_composed_mail(settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
     connection = await transport_from_settings().open()
-    await connection.deliver(envelope(content=BODY), Gate())
+    await deliver(connection, envelope(content=BODY), Gate())
     assert capsys.readouterr().out.startswith(BODY.decode().replace("\r\n", "\n"))
 
 
 async def test_it_withholds_from_another_backend_too(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     connection = await transport_from_settings().open()
-    outcome = await connection.deliver(envelope(), Gate(is_open=False))
+    outcome = await deliver(connection, envelope(), Gate(is_open=False))
     assert (outcome.kind, outcome.is_charged) == (Kind.WITHHELD, False)
     assert mail.outbox == []
 
@@ -379,6 +380,6 @@ async def test_it_defers_what_a_backend_fails_at(settings: Any, tmp_path: Path) 
     settings.EMAIL_FILE_PATH = str(tmp_path / "mails")
     connection = await transport_from_settings().open()
     (tmp_path / "mails").rmdir()
-    outcome = await connection.deliver(envelope(), Gate())
+    outcome = await deliver(connection, envelope(), Gate())
     assert (outcome.kind, outcome.scope) == (Kind.DEFERRED, Scope.CONNECTION)
     assert "No such file or directory" in outcome.server_response

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from mailer.delivery.channel import SmtpChannel
 from mailer.delivery.compose import Envelope
-from mailer.delivery.transaction import SmtpChannel, Timeouts
+from mailer.delivery.connection import Connection
+from mailer.delivery.outcome import Outcome
+from mailer.delivery.steps import Timeouts
 from mailer.delivery.transport import Server, open_connection
 from tests.support.smtp_server import SmtpServer
 
@@ -29,6 +32,17 @@ class Gate:
     async def __call__(self) -> bool:
         self.asked += 1
         return self.is_open
+
+
+async def deliver(connection: Connection, mail: Envelope, may_go: Callable[[], Awaitable[bool]]) -> Outcome:
+    """One mail by itself, as a sender sees it through."""
+    transaction = connection.begin(mail)
+    if await transaction.is_awaited():
+        if await may_go():
+            transaction.hand_over()
+        else:
+            transaction.withhold()
+    return await transaction.outcome()
 
 
 @asynccontextmanager

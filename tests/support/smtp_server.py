@@ -25,7 +25,14 @@ from types import TracebackType
 from typing import Literal, cast
 
 Stage = Literal["connect", "hello", "tls", "login", "mail", "rcpt", "data", "body", "rset", "quit"]
+NO_GROUPS = "SMTP_SERVER_WITHOUT_PIPELINING"  # in the environment, so that a server's own process knows too
 LOGIN = ("user@example.com", "correct horse")
+
+
+def ordinary_offers() -> list[str]:
+    """What a server says to EHLO unless a test says otherwise: the fixture `pipelining` decides about groups."""
+    groups = [] if os.environ.get(NO_GROUPS) else ["PIPELINING"]
+    return [*groups, "SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES"]
 
 
 class HangUp(Exception):
@@ -244,7 +251,7 @@ class SmtpServer:
         *behaviours: Behaviour,
         by_address: Mapping[str, Sequence[Behaviour]] | None = None,
         by_connection: Mapping[int, Sequence[Behaviour]] | None = None,
-        offers: Sequence[str] = ("SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES"),
+        offers: Sequence[str] | None = None,
         login: tuple[str, str] | None = None,
         auth_methods: str = "PLAIN LOGIN",
         certificate: ssl.SSLContext | None = None,
@@ -256,7 +263,7 @@ class SmtpServer:
         self.behaviours = behaviours
         self.by_address = by_address or {}
         self.by_connection = by_connection or {}
-        self.offers = offers
+        self.offers = ordinary_offers() if offers is None else offers
         self.login = login
         self.auth_methods = auth_methods
         self.certificate = certificate
@@ -264,6 +271,7 @@ class SmtpServer:
         self.byte_by_byte = byte_by_byte
         self.port = port
         self.accepted: list[Accepted] = []
+        self.to_nobody: list[bytes] = []  # what followed a DATA that was let through without a recipient
         self.commands: list[tuple[int, str]] = []
         self.connections = 0
         self.pipelined = False  # whether a client sent a command before the reply to the one before
@@ -356,6 +364,8 @@ class Session(asyncio.Protocol):
     number: int
     mail_from: str = ""
     rcpt_to: str = ""
+    takes_mail: bool = False  # whether MAIL had a good reply
+    takes_recipient: bool = False  # whether RCPT had a good reply since the last MAIL
     is_logged_in: bool = False
     task: asyncio.Task[None] | None = None
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -439,15 +449,19 @@ class Session(asyncio.Protocol):
             case "MAIL" if self.server.login is not None and not self.is_logged_in:
                 self.say("530 5.7.0 Authentication required")
             case "MAIL":
-                self.mail_from, self.rcpt_to = path_in(line), ""
-                await self._answer("mail")
+                self.mail_from, self.rcpt_to, self.takes_recipient = path_in(line), "", False
+                self.takes_mail = await self._answer("mail")
+            case "RCPT" if not self.takes_mail:
+                self.say("503 5.5.1 MAIL first")
             case "RCPT":
                 self.rcpt_to = path_in(line)
-                await self._answer("rcpt")
+                self.takes_recipient = await self._answer("rcpt")
             case "DATA":
                 if await self._answer("data"):
                     await self._take_body()
+                    self.takes_mail = self.takes_recipient = False
             case "RSET":
+                self.takes_mail = self.takes_recipient = False
                 await self._answer("rset")
             case "QUIT":
                 await self._answer("quit")
@@ -469,6 +483,8 @@ class Session(asyncio.Protocol):
         return reply[0] in "23"
 
     def ordinary_reply(self, stage: Stage) -> str:
+        if stage == "data" and not self.takes_recipient:
+            return "554 5.5.1 No valid recipients"
         if stage == "hello":
             return "\r\n".join(["250-scripted.example", *(f"250-{offer}" for offer in self._offers()), "250 HELP"])
         return {
@@ -487,6 +503,10 @@ class Session(asyncio.Protocol):
 
     async def _take_body(self) -> None:
         content = unstuffed(await self._read_body())
+        if not self.takes_recipient:
+            self.server.to_nobody.append(content)
+            self.say("554 5.5.1 No valid recipients")
+            return
         behaviour = self.server.behaviour_at("body", self)
         if behaviour is None or behaviour.accepts:
             self.server.accept(Accepted(self.mail_from, self.rcpt_to, message_id_in(content), content))
