@@ -194,10 +194,8 @@ def pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """Whether the mail servers of a test offer PIPELINING: it is run with and without."""
     from tests.support.smtp_server import NO_GROUPS
 
-    offered: bool = request.param
-    if not offered:
-        monkeypatch.setenv(NO_GROUPS, "1")
-    return offered
+    monkeypatch.setenv(NO_GROUPS, "" if request.param else "1")
+    return bool(request.param)
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ class Engine:
 
     async def _claim_some(self) -> bool:
         """Claim when the hands are half empty; a claim is at most a second of work."""
-        most = max(2 * self._options.concurrency, min(MOST_CLAIMED, self._rate.per_second(seconds())))
+        most = max(4 * self._options.concurrency, min(MOST_CLAIMED, self._rate.per_second(seconds())))
         in_hand = self._in_hand.total()
         if self._breaker.is_open or in_hand > most // 2:
             return False

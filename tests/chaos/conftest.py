@@ -11,7 +11,8 @@ import pytest
 
 from tests.chaos.support.accept_log import AcceptLog
 from tests.chaos.support.report import Report
-from tests.chaos.support.sizes import IS_FULL, SEED, SIZES, Sizes
+from tests.chaos.support.sizes import GROUPS, IS_FULL, SEED, SIZES, WAY, Sizes
+from tests.support.smtp_server import NO_GROUPS
 
 if TYPE_CHECKING:
     from core.models import User
@@ -33,14 +34,22 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(f"{SEED} {request.node.name}")
 
 
+@pytest.fixture(params=GROUPS, ids=WAY)
+def pipelining(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the mail servers offer PIPELINING: with it, and in `make chaos` also without."""
+    monkeypatch.setenv(NO_GROUPS, "" if request.param else "1")
+    return bool(request.param)
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> AcceptLog:
     return AcceptLog(tmp_path / "accepted.log")
 
 
 @pytest.fixture
-def report() -> Report:
-    return Report()
+def report(request: pytest.FixtureRequest) -> Report:
+    tried_both_ways = "pipelining" in request.fixturenames
+    return Report(f", {WAY(request.getfixturevalue('pipelining'))}" if tried_both_ways else "")
 
 
 @pytest.fixture

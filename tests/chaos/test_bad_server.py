@@ -34,6 +34,7 @@ SHORT = Timeouts(mail=WAIT, rcpt=WAIT, data=WAIT, chunk=WAIT, body=WAIT, reset=W
 
 
 @once_in_short
+@pytest.mark.usefixtures("pipelining")
 @pytest.mark.django_db(transaction=True)
 def test_a_mailing_gets_through_all_misbehaviours(
     launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, report: Report

@@ -19,7 +19,7 @@ from tests.chaos.support.sink import Plan, Sink
 from tests.chaos.support.sizes import SEED, Sizes
 from tests.support.choices import choose
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pipelining")]
 
 CONNECTIONS = 20
 STARTING = 2.0  # seconds that a process takes at most to come to its first mail

@@ -15,9 +15,9 @@ from mailer.delivery.steps import Timeouts
 from mailer.delivery.transport import Server, open_connection
 from tests.chaos.support.misbehaving import FAULTS, STAGES, Misbehaving
 from tests.chaos.support.report import Report
-from tests.chaos.support.sizes import once
+from tests.chaos.support.sizes import GROUPS, WAY, once
 from tests.support.smtp_client import Gate, deliver, envelope
-from tests.support.smtp_server import LOGIN, Stage
+from tests.support.smtp_server import LOGIN, NO_GROUPS, Stage
 
 pytestmark = once  # no database is used
 
@@ -54,8 +54,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[trustme.CA]:
         yield authority
 
 
+@pytest.fixture(scope="module", params=GROUPS, ids=WAY)
+def pipelining(request: pytest.FixtureRequest) -> Iterator[bool]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(NO_GROUPS, "" if request.param else "1")
+        yield bool(request.param)
+
+
 @pytest.fixture(scope="module")
-def servers(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Misbehaving]:
+def servers(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory, pipelining: bool) -> Iterator[Misbehaving]:
     pem = tmp_path_factory.mktemp("server") / "server.pem"
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
     with Misbehaving(pem) as servers:

@@ -53,15 +53,16 @@ class Row:
 
 @dataclass
 class Report:
-    """Says what an experiment has found, before anything is asserted of it."""
+    """Says what an experiment has found, before anything is asserted of it. `way` is how it was tried."""
 
+    way: str = ""
     since: float = field(default_factory=time.monotonic)
 
     def add(self, experiment: str, found: Findings | None = None, bound: int | None = None, also: str = "") -> None:
         database = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
         seconds, self.since = time.monotonic() - self.since, time.monotonic()
         numbers = found.numbers() if found else {}
-        Row(experiment, database, **numbers, bound=bound, seconds=seconds, also=also).save()
+        Row(f"{experiment}{self.way}", database, **numbers, bound=bound, seconds=seconds, also=also).save()
 
 
 def table(rows: list[Row]) -> str:

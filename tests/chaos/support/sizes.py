@@ -26,6 +26,10 @@ class Sizes:
 
 SIZES = Sizes(10_000, 600, 25, 20, 5, 60.0, 0.95) if IS_FULL else Sizes(300, 240, 2, 2, 1, 1.5, 0.8)
 
+# Whether the mail servers offer PIPELINING, for what is tried both ways.
+GROUPS = [True, False] if IS_FULL else [True]
+WAY = {True: "in groups", False: "one by one"}.__getitem__
+
 IS_SQLITE = os.environ.get("TEST_DB") == "sqlite"
 once = pytest.mark.skipif(IS_SQLITE, reason="Tried with PostgreSQL.")
 full_only = pytest.mark.skipif(not IS_FULL, reason="make chaos tries it.")
