@@ -207,15 +207,19 @@ async def test_it_lets_one_mail_at_a_time_try_a_server_that_is_back() -> None:
             return may_try
 
     async with running(line, clock) as breaker:
+        assert breaker.lets_all
         breaker.hear(BUSY)
+        assert not breaker.lets_all
         assert not await mail(0, TAKEN)
         clock.wake.release()
         await breaker.wait_closed()
+        assert not breaker.lets_all
         assert await asyncio.gather(*(mail(n, BUSY) for n in range(5))) == [True, False, False, False, False]
         assert most_at_once == [1]
         clock.wake.release()
         await breaker.wait_closed()
         assert await asyncio.gather(*(mail(n, TAKEN) for n in range(5))) == [True] * 5
+        assert breaker.lets_all
         assert max(most_at_once) > 1  # the first went alone, and freed the others
 
 

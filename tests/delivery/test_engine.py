@@ -60,6 +60,7 @@ async def test_it_sends_to_everyone_once_and_records_each_attempt(
     assert summary.states == {"sent": 60}
     assert server.connections <= 5
     assert server.pipelined is pipelining
+    assert (server.riders > 0) is pipelining
     await sync_to_async(ledger_agrees)(mailing, server)
     await mailing.arefresh_from_db()
     assert mailing.status == "completed"

@@ -86,6 +86,16 @@ def refuse_message(code: int, text: str, times: int | None = None) -> Behaviour:
     return reply_at("body", code, text, times)
 
 
+def go_ahead_for_nobody(verdict: str = "554 5.5.1 No valid recipients") -> Behaviour:
+    """Lets DATA through without a recipient, and says this of the mail."""
+
+    async def act(session: Session) -> str:
+        session.verdict_on_nobody = verdict
+        return "354 Go ahead"
+
+    return Behaviour("data", act)
+
+
 def reply_421_at(stage: Stage, times: int | None = None) -> Behaviour:
     async def act(session: Session) -> None:
         session.say("421 4.3.2 Service shutting down")
@@ -275,6 +285,7 @@ class SmtpServer:
         self.commands: list[tuple[int, str]] = []
         self.connections = 0
         self.pipelined = False  # whether a client sent a command before the reply to the one before
+        self.riders = 0  # how often commands followed the end of a mail in the same breath
         self._used: Counter[int] = Counter()
         self._reached: dict[Stage, threading.Event] = {}
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) if log else None
@@ -366,6 +377,7 @@ class Session(asyncio.Protocol):
     rcpt_to: str = ""
     takes_mail: bool = False  # whether MAIL had a good reply
     takes_recipient: bool = False  # whether RCPT had a good reply since the last MAIL
+    verdict_on_nobody: str = ""
     is_logged_in: bool = False
     task: asyncio.Task[None] | None = None
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -451,8 +463,6 @@ class Session(asyncio.Protocol):
             case "MAIL":
                 self.mail_from, self.rcpt_to, self.takes_recipient = path_in(line), "", False
                 self.takes_mail = await self._answer("mail")
-            case "RCPT" if not self.takes_mail:
-                self.say("503 5.5.1 MAIL first")
             case "RCPT":
                 self.rcpt_to = path_in(line)
                 self.takes_recipient = await self._answer("rcpt")
@@ -483,6 +493,8 @@ class Session(asyncio.Protocol):
         return reply[0] in "23"
 
     def ordinary_reply(self, stage: Stage) -> str:
+        if stage == "rcpt" and not self.takes_mail:
+            return "503 5.5.1 MAIL first"
         if stage == "data" and not self.takes_recipient:
             return "554 5.5.1 No valid recipients"
         if stage == "hello":
@@ -503,9 +515,10 @@ class Session(asyncio.Protocol):
 
     async def _take_body(self) -> None:
         content = unstuffed(await self._read_body())
+        self.server.riders += bool(self._unread)
         if not self.takes_recipient:
             self.server.to_nobody.append(content)
-            self.say("554 5.5.1 No valid recipients")
+            self.say(self.verdict_on_nobody)
             return
         behaviour = self.server.behaviour_at("body", self)
         if behaviour is None or behaviour.accepts:

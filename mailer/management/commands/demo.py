@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from core.event_loop import run
 from core.models import User
 from core.people import MANAGERS
 from mailer import demo
@@ -78,7 +79,7 @@ def _make_finished(owner: User, message: Message) -> None:
     plain = [person for person in Recipient.objects.filter(owner=owner) if not person.email.startswith(ROLES)]
     mailing.recipients.add(*plain[:FINISHED_TO])
     change_status(mailing.pk, "start", owner)
-    asyncio.run(_send(mailing.pk))
+    run(_send(mailing.pk))
 
 
 async def _send(mailing_id: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from core.event_loop import run
 from mailer.mailcatcher.smtp import PortTaken, running_catcher
 
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            asyncio.run(self._catch(options["port"]))
+            run(self._catch(options["port"]))
         except PortTaken as error:
             raise CommandError(str(error)) from error
 

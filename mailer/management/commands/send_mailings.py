@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from core.event_loop import run
 from mailer.delivery.engine import Options, Summary, Until
 from mailer.delivery.restored import DatabaseWentBack
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule, work_left
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         total = work_left(options["mailing"]).due
         until = Until.ALL_CLOSED if options["wait"] else Until.NOTHING_DUE
         try:
-            summary = asyncio.run(
+            summary = run(
                 self._send(Options(options["concurrency"], until, options["mailing"]), options["watch"], total)
             )
         except (LeaseLost, DatabaseWentBack) as error:
