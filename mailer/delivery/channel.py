@@ -159,17 +159,19 @@ class SmtpChannel(asyncio.Protocol):
     # The transport's.
 
     def data_received(self, data: bytes) -> None:
+        has_reply = False
         try:
             for reply in self._parser.feed(data):
                 self._take(reply)
+                has_reply = True
         except BrokenStream as error:
             self.hang_up(f"The server can't be understood: {error}")
+        if has_reply and self._owed:
+            self._deadline = self._loop.time() + self._owed[0].awaited.seconds
 
     def _take(self, reply: Reply) -> None:
         if self._owed:
             self._owed.popleft().take(reply)
-            if self._owed:
-                self._deadline = self._loop.time() + self._owed[0].awaited.seconds
         elif self._trouble:
             self._transport.close()  # the answer to our QUIT, or what was on its way when we hung up
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from mailer.delivery.rules import TRANSACTION, Rule, blames_content, rule_for
 from mailer.delivery.terms import Kind, Phase, Scope
@@ -24,10 +25,10 @@ __all__ = [
 ]
 
 MAX_RESPONSE_BYTES = 1024
+ENHANCED_CODE = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One SMTP reply (RFC 5321 §4.2): its code, and its lines' text joined by newlines."""
 
     code: int
@@ -117,7 +118,7 @@ def withheld(phase: Phase) -> Outcome:
 
 def enhanced_code(text: str) -> str:
     """The enhanced status code at the start of a reply's text, or "" (RFC 3463 §2, RFC 2034 §4)."""
-    match = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", text, re.ASCII)
+    match = ENHANCED_CODE.match(text)
     return match[1] if match else ""
 
 

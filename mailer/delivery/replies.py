@@ -20,30 +20,28 @@ class ReplyParser:
     """Feed it what arrives, however it is cut up. A bare LF ends a line too, as servers exist that send one."""
 
     def __init__(self) -> None:
-        self._unread = bytearray()
+        self._unread = b""
         self._code = 0
-        self._lines: list[bytes] = []
+        self._lines: list[bytes] = []  # of a reply that goes on
         self._size = 0
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """The replies that these bytes complete, one by one. Raises BrokenStream after the last good one."""
-        self._unread += data
-        while (end := self._unread.find(b"\n", 0, LONGEST_LINE)) != -1:
-            line = bytes(self._unread[:end]).removesuffix(b"\r")
-            del self._unread[: end + 1]
-            if self._ends_reply(line):
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            _check_length(line)
+            if self._ends_reply(line.removesuffix(b"\r")):
                 yield self._take_reply()
-        if len(self._unread) >= LONGEST_LINE:
-            raise BrokenStream(f"a line of its reply is longer than {LONGEST_LINE} bytes")
+        _check_length(self._unread)
 
     def _ends_reply(self, line: bytes) -> bool:
         match = LINE.fullmatch(line)
         if match is None:
             raise BrokenStream(f"its reply is not SMTP: {shown(line)}")
-        code, separator, text = int(match[1]), match[2], match[3] or b""
-        if self._lines and code != self._code:
-            raise BrokenStream(f"its reply changes from {self._code} to {code}")
-        self._code = code
+        code, separator, text = match.groups(b"")
+        if self._lines and int(code) != self._code:
+            raise BrokenStream(f"its reply changes from {self._code} to {int(code)}")
+        self._code = int(code)
         self._lines.append(text)
         self._size += len(line) + 2
         if self._size > LONGEST_REPLY:
@@ -55,6 +53,11 @@ class ReplyParser:
         self._lines = []
         self._size = 0
         return reply
+
+
+def _check_length(line: bytes) -> None:
+    if len(line) >= LONGEST_LINE:
+        raise BrokenStream(f"a line of its reply is longer than {LONGEST_LINE} bytes")
 
 
 def shown(line: bytes) -> str:

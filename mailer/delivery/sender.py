@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-
-from django.utils import timezone
+from datetime import UTC, datetime
+from time import time
 
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer, Envelope
@@ -89,9 +88,9 @@ class Sender:
             reach("release")
         self._leash.begin()
         self._loners.discard(claim.delivery_id)
-        started_at = timezone.now()
+        started_at = _now()
         async with self._breaker.turn() as may_try:
-            if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id):
+            if not may_try or self._is_stopping() or not self._lets_through(claim):
                 self._report(claim, withheld(Phase.CONNECT), started_at)
                 return
             try:
@@ -123,13 +122,16 @@ class Sender:
     def _rider(self, connection: Connection) -> Trip | None:
         """The next claim, its mail begun behind the one that is awaited, where it is there and may go."""
         while self._lets_riders(connection) and (claim := self._intake.peek()) is not None:
-            if claim.delivery_id in self._loners or not self._gate.allows(claim.mailing_id):
+            if claim.delivery_id in self._loners or not self._lets_through(claim):
                 return None
             self._intake.drop()
             self._leash.begin()
-            if (trip := self._begin(claim, connection, timezone.now(), rides=True)) is not None:
+            if (trip := self._begin(claim, connection, _now(), rides=True)) is not None:
                 return trip
         return None
+
+    def _lets_through(self, claim: Claim) -> bool:
+        return self._gate.allows(claim.mailing_id)
 
     def _lets_riders(self, connection: Connection) -> bool:
         may_begin = self._breaker.lets_all and self._leash.is_slack and not self._is_stopping()
@@ -155,15 +157,15 @@ class Sender:
     async def _may_go(self, trip: Trip) -> bool:
         """Whether it may be handed over, which is then in the journal."""
         claim = trip.claim
-        if not self._gate.allows(claim.mailing_id):
+        if not self._lets_through(claim):
             return False
         reach("journal.before_handing_over")
-        self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
+        self._journal.handing_over(claim.delivery_id, claim.number, time())
         reach("journal.after_handing_over")
         trip.is_in_journal = True
         await self._journal.synced()
         # Once more: the disk may have taken its time, or the process been frozen and lost its claims.
-        return self._gate.allows(claim.mailing_id)
+        return self._lets_through(claim)
 
     def _conclude(self, trip: Trip, outcome: Outcome) -> None:
         """Nobody is charged with, nor suspected of, what broke off while it rode behind another's mail.
@@ -172,7 +174,7 @@ class Sender:
         """
         if trip.is_in_journal:
             reach("journal.before_reply")
-            self._journal.reply(trip.claim.delivery_id, trip.claim.number, timezone.now().timestamp(), outcome)
+            self._journal.reply(trip.claim.delivery_id, trip.claim.number, time(), outcome)
             reach("journal.after_reply")
         self._breaker.hear(outcome)
         if trip.rides and outcome.breaks:
@@ -181,7 +183,7 @@ class Sender:
         self._report(trip.claim, outcome, trip.started_at)
 
     def _report(self, claim: Claim, outcome: Outcome, started_at: datetime) -> None:
-        self._results.put_nowait(Result(claim, outcome, started_at, timezone.now()))
+        self._results.put_nowait(Result(claim, outcome, started_at, _now()))
 
     async def _connected(self) -> Connection:
         if self._connection is None or not self._connection.is_usable:
@@ -193,6 +195,10 @@ class Sender:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.quit()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _addressee(claim: Claim) -> Addressee:

@@ -175,7 +175,8 @@ async def test_without_a_sender_not_even_the_dot_is_said() -> None:
             refused = await deliver(channel, envelope(), Gate())
             assert not channel.is_usable
     assert (refused.kind, refused.phase) == (Kind.REJECTED, Phase.MAIL)
-    assert server.accepted == server.to_nobody == []
+    assert server.accepted == []
+    assert server.to_nobody == []
 
 
 async def test_a_server_that_takes_the_mail_to_nobody_is_left() -> None:
