@@ -16,6 +16,9 @@ class BrokenStream(Exception):
     """What the server says is not SMTP: nothing after it on the connection can be trusted."""
 
 
+TOO_LONG = f"a line of its reply is longer than {LONGEST_LINE} bytes"
+
+
 class ReplyParser:
     """Feed it what arrives, however it is cut up. A bare LF ends a line too, as servers exist that send one."""
 
@@ -29,12 +32,14 @@ class ReplyParser:
         """The replies that these bytes complete, one by one. Raises BrokenStream after the last good one."""
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
-            _check_length(line)
             if self._ends_reply(line.removesuffix(b"\r")):
                 yield self._take_reply()
-        _check_length(self._unread)
+        if len(self._unread) >= LONGEST_LINE:
+            raise BrokenStream(TOO_LONG)
 
     def _ends_reply(self, line: bytes) -> bool:
+        if len(line) >= LONGEST_LINE:
+            raise BrokenStream(TOO_LONG)
         match = LINE.fullmatch(line)
         if match is None:
             raise BrokenStream(f"its reply is not SMTP: {shown(line)}")
@@ -53,11 +58,6 @@ class ReplyParser:
         self._lines = []
         self._size = 0
         return reply
-
-
-def _check_length(line: bytes) -> None:
-    if len(line) >= LONGEST_LINE:
-        raise BrokenStream(f"a line of its reply is longer than {LONGEST_LINE} bytes")
 
 
 def shown(line: bytes) -> str:
