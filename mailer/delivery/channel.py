@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from mailer.delivery.compose import Envelope
 from mailer.delivery.connection import SettledTransaction, Transaction
 from mailer.delivery.outcome import Reply
+from mailer.delivery.patience import Patience
 from mailer.delivery.replies import BrokenStream, ReplyParser
 from mailer.delivery.steps import Steps, Timeouts
 from mailer.delivery.transaction import SmtpTransaction
@@ -37,12 +38,10 @@ class SmtpChannel(asyncio.Protocol):
         self._owed: deque[SmtpTransaction] = deque()  # to whom the next replies belong
         self._needs_reset = False
         self._trouble = ""
-        self._deadline = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._patience = Patience(self._timeouts.shortest, self._give_up)
         self._can_write = asyncio.Event()
         self._can_write.set()
         self._lost = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
         transport.set_write_buffer_limits(high=1)  # uvloop writes at once then, not at the end of its turn
         transport.set_protocol(self)
 
@@ -84,11 +83,11 @@ class SmtpChannel(asyncio.Protocol):
     # For its mails: see `Line`.
 
     def say(self, mail: SmtpTransaction, data: bytes) -> None:
-        self._await_reply(mail, 1)
+        self._await_replies(mail, 1)
         self._transport.write(data)
 
     def end(self, mail: SmtpTransaction, data: bytes) -> None:
-        self._await_reply(mail, 1)
+        self._await_replies(mail, 1)
         following, self._kept_back = self._kept_back, None
         if following is None:
             self._transport.write(data)
@@ -100,7 +99,7 @@ class SmtpChannel(asyncio.Protocol):
         self._transport.write(data)
         seconds = self._timeouts.chunk
         trouble = f"The server took nothing of the mail for {seconds:g} seconds"
-        timer = self._loop.call_later(seconds, self.hang_up, trouble)
+        timer = asyncio.get_running_loop().call_later(seconds, self.hang_up, trouble)
         try:
             await asyncio.sleep(0)  # a server that takes all at once must not keep the loop from others
             await self._can_write.wait()
@@ -119,8 +118,7 @@ class SmtpChannel(asyncio.Protocol):
         self._owed.clear()
         for mail in self._under_way.copy():
             mail.break_off(self._trouble)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._patience.end()
 
     def _write(self, before: bytes, mail: SmtpTransaction) -> None:
         """Begin with the mail, right behind what is to go before it."""
@@ -129,32 +127,18 @@ class SmtpChannel(asyncio.Protocol):
             mail.break_off(self._trouble or "The connection was lost")
             return
         self._needs_reset = False
-        self._await_reply(mail, replies)
+        self._await_replies(mail, replies)
         self._transport.write(before + opening)
 
-    # Time.
-
-    def _await_reply(self, mail: SmtpTransaction, replies: int) -> None:
+    def _await_replies(self, mail: SmtpTransaction, n: int) -> None:
         """So many more are owed. The time for one runs once that before it has come."""
         if not self._owed:
-            self._deadline = self._loop.time() + mail.awaited.seconds
-        self._owed.extend([mail] * replies)
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._timeouts.shortest, self._look_at_the_clock)
+            self._patience.renew(mail.awaited.seconds)
+        self._owed.extend([mail] * n)
 
-    def _look_at_the_clock(self) -> None:
-        """One timer serves all replies: it goes off at every deadline, and often enough for none to come before it."""
-        self._timer = None
-        if not self._owed:
-            return
-        now = self._loop.time()
-        if now >= self._deadline:
-            awaited = self._owed[0].awaited
-            self.hang_up(f"No reply to {awaited.name} within {awaited.seconds:g} seconds")
-        else:
-            self._timer = self._loop.call_at(
-                min(self._deadline, now + self._timeouts.shortest), self._look_at_the_clock
-            )
+    def _give_up(self) -> None:
+        awaited = self._owed[0].awaited
+        self.hang_up(f"No reply to {awaited.name} within {awaited.seconds:g} seconds")
 
     # The transport's.
 
@@ -167,7 +151,9 @@ class SmtpChannel(asyncio.Protocol):
         except BrokenStream as error:
             self.hang_up(f"The server can't be understood: {error}")
         if has_reply and self._owed:
-            self._deadline = self._loop.time() + self._owed[0].awaited.seconds
+            self._patience.renew(self._owed[0].awaited.seconds)
+        elif not self._owed:
+            self._patience.rest()
 
     def _take(self, reply: Reply) -> None:
         if self._owed:

@@ -32,14 +32,14 @@ class ReplyParser:
         """The replies that these bytes complete, one by one. Raises BrokenStream after the last good one."""
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
+            if len(line) >= LONGEST_LINE:
+                raise BrokenStream(TOO_LONG)
             if self._ends_reply(line.removesuffix(b"\r")):
                 yield self._take_reply()
         if len(self._unread) >= LONGEST_LINE:
             raise BrokenStream(TOO_LONG)
 
     def _ends_reply(self, line: bytes) -> bool:
-        if len(line) >= LONGEST_LINE:
-            raise BrokenStream(TOO_LONG)
         match = LINE.fullmatch(line)
         if match is None:
             raise BrokenStream(f"its reply is not SMTP: {shown(line)}")
