@@ -12,8 +12,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim, claim_deliveries, claims_of
@@ -107,10 +106,12 @@ def held_marked(worker_id: int, known: int) -> tuple[list[Claim], int]:
 
 
 def _advanced(worker_id: int, known: int) -> int:
-    Worker.objects.filter(pk=worker_id).update(mark=F("mark") + 1)
-    mark = Worker.objects.filter(pk=worker_id).values_list("mark", flat=True).first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE mailer_worker SET mark = mark + 1 WHERE id = %s", [worker_id])
+        cursor.execute("SELECT mark FROM mailer_worker WHERE id = %s", [worker_id])
+        (mark,) = cursor.fetchone() or (0,)
     check_mark(mark, known)
-    return mark
+    return int(mark)
 
 
 def check_mark(mark: int, known: int) -> None:
