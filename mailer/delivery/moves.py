@@ -67,7 +67,7 @@ def move_held(worker_id: int, changes: Iterable[tuple[Claim, Change]]) -> set[in
         (claim.delivery_id, claim.number, change.state, int(change.charged), change.next_attempt_at, change.forgives)
         for claim, change in changes
     ]
-    moves, parameters = f"FROM {table_of(MOVES)} AS r", [rows_parameter(rows), worker_id]
+    moves, parameters = f"FROM {table_of(MOVES)} AS r", (rows_parameter(rows), worker_id)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"{MOVE} {moves} WHERE {IS_HELD} RETURNING d.id", parameters)
