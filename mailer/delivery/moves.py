@@ -48,8 +48,12 @@ MOVES = {
     "next_attempt_at": "timestamptz",
     "forgives": "boolean",
 }
-# The plus keeps SQLite from going through all that the worker holds, for each row anew.
-IS_HELD = "d.id = r.id AND +d.worker_id = %s AND d.state = 'sending' AND d.attempt_count = r.number - 1"
+# COALESCE leaves both databases the key alone to go by: as far as they know nobody holds anything, and they would go
+# through all that is held for each row anew.
+IS_HELD = """
+    d.id = r.id AND d.attempt_count = r.number - 1
+    AND COALESCE(d.worker_id, 0) = %s AND COALESCE(d.state, '') = 'sending'
+"""
 MOVE = """
     UPDATE mailer_delivery AS d SET
         state = r.state,
