@@ -15,7 +15,9 @@ from core.clock import db_now
 from mailer.delivery.allowance import locked_allowances
 from mailer.delivery.counts import move_counts, moved
 from mailer.delivery.failpoints import reach
+from mailer.delivery.frontier import Frontier
 from mailer.delivery.lookups import Among, Literally
+from mailer.delivery.rowset import rows_parameter, table_of
 from mailer.models import Delivery, Worker
 
 State = Delivery.State
@@ -69,16 +71,22 @@ def retire_worker(worker_id: int) -> None:
 
 
 @transaction.atomic(savepoint=False)
-def claim_deliveries(worker_id: int, most: int, only_mailing: int | None = None) -> list[Claim]:
-    """Take up to `most` due deliveries for this worker, shared evenly between the mailings that are sending."""
+def claim_deliveries(
+    worker_id: int, most: int, only_mailing: int | None = None, frontier: Frontier | None = None
+) -> list[Claim]:
+    """Take up to `most` due deliveries for this worker, shared evenly between the mailings that are sending.
+
+    `frontier` is where the worker's last claims have come to, and where this one comes to.
+    """
     now = db_now()
-    owners = _sending_mailings(now, only_mailing)
+    frontier = frontier or Frontier()
+    owners = _sending_mailings(now, only_mailing, frontier.known())
     left = {owner: allowance.left for owner, allowance in locked_allowances(owners.values(), now).items()}
     claims: list[Claim] = []
 
     def claim_from(mailing_id: int, share: int) -> None:
         owner = owners[mailing_id]
-        taken = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share)), now)
+        taken = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share)), now, frontier)
         if owner in left:
             left[owner] -= len(taken)
         claims.extend(taken)
@@ -96,20 +104,22 @@ def claim_deliveries(worker_id: int, most: int, only_mailing: int | None = None)
 # may answer by reading all that is due.
 SENDING_MAILINGS = """
     SELECT m.id, m.owner_id FROM mailer_mailing AS m JOIN core_user AS owner ON owner.id = m.owner_id
-    WHERE m.status = 'sending' AND m.ends_at > %s AND owner.is_active AND m.id = COALESCE(%s, m.id) AND (
+    WHERE m.status = 'sending' AND m.ends_at > %s AND owner.is_active AND m.id = COALESCE(%s, m.id)
+    AND (m.id IN (SELECT id FROM {known} AS known) OR (
         SELECT d.id FROM mailer_delivery AS d
         WHERE d.mailing_id = m.id AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= %s
         ORDER BY d.next_attempt_at, d.id LIMIT 1
-    ) IS NOT NULL
+    ) IS NOT NULL)
     ORDER BY m.id
 """
 
 
-def _sending_mailings(now: datetime, only_mailing: int | None) -> dict[int, int]:
-    """The owners of the mailings that have something due, by mailing."""
+def _sending_mailings(now: datetime, only_mailing: int | None, known: list[int]) -> dict[int, int]:
+    """The owners of the mailings that have something due, as those that are `known` have, by mailing."""
     moment = connection.ops.adapt_datetimefield_value(now)
+    statement = SENDING_MAILINGS.format(known=table_of({"id": "bigint"}))
     with connection.cursor() as cursor:
-        cursor.execute(SENDING_MAILINGS, [moment, only_mailing, moment])
+        cursor.execute(statement, (moment, only_mailing, rows_parameter([(pk,) for pk in known]), moment))
         return dict(cursor.fetchall())
 
 
@@ -125,14 +135,18 @@ class Taken(NamedTuple):
     message_id: str
     merge_data: dict[str, str]
     dated_at: datetime | None
+    next_attempt_at: datetime
 
 
-def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime) -> list[Claim]:
+def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime, frontier: Frontier) -> list[Claim]:
     if most == 0:
         return []
-    due = Delivery.objects.filter(IS_WAITING, mailing=mailing_id, next_attempt_at__lte=now)
+    due = Delivery.objects.filter(
+        IS_WAITING, frontier.not_reached(mailing_id), mailing=mailing_id, next_attempt_at__lte=now
+    )
     free = due.select_for_update(skip_locked=True, of=("self",)).order_by("next_attempt_at", "id")[:most]
     taken = [Taken(*row) for row in free.values_list(*Taken._fields)]
+    frontier.reached(mailing_id, (taken[-1].next_attempt_at, taken[-1].pk) if len(taken) == most else None)
     if not taken:
         return []
     Delivery.objects.filter(Among(F("pk"), [delivery.pk for delivery in taken])).update(

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim, claim_deliveries, claims_of
+from mailer.delivery.frontier import Frontier
 from mailer.delivery.marks import Mark, forget_marks, read_marks
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.models import Instance, Mailing, Worker
@@ -93,9 +94,11 @@ def _hold_everything(reason: StatusReason) -> Held:
 
 
 @transaction.atomic
-def claim_marked(worker_id: int, known: int, most: int, only_mailing: int | None) -> tuple[list[Claim], int]:
+def claim_marked(
+    worker_id: int, known: int, most: int, only_mailing: int | None, frontier: Frontier | None = None
+) -> tuple[list[Claim], int]:
     """Claim, and count that in the worker's mark, which was `known`. Raises DatabaseWentBack."""
-    claims = claim_deliveries(worker_id, most, only_mailing)
+    claims = claim_deliveries(worker_id, most, only_mailing, frontier)
     return claims, _advanced(worker_id, known) if claims else known
 
 
