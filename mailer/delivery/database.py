@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import chain, repeat
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,26 +23,54 @@ SLEPT_IN_TRANSACTION = "25P03"  # PostgreSQL has ended the session, and says so 
 RECONNECT_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds; the last one again and again
 
 
+class Listener:
+    """Hears of the database on the event loop."""
+
+    def answered(self) -> None:
+        """It has just answered, whatever it was asked."""
+
+    def lost(self) -> None:
+        """It has failed in something that will be asked again until it succeeds."""
+
+    def found(self) -> None:
+        """That has succeeded, or is not asked for any more."""
+
+
 class DatabaseThread:
-    """Awaited like a function: `await database(record, worker_id, results)`."""
+    """Awaited like a function: `await database(record, worker_id, results)`. Its `listener` may be replaced."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, "engine-database")
+        self.listener = Listener()
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function there. Raises what it raises; after one of DATABASE_GONE the next call reconnects."""
-        on_thread: Callable[..., Any] = sync_to_async(_reconnecting, thread_sensitive=False, executor=self._executor)
-        result: R = await on_thread(function, *args, **kwargs)
+        loop = asyncio.get_running_loop()
+
+        def on_thread() -> R:
+            with connection.execute_wrapper(telling):
+                return _reconnecting(function, *args, **kwargs)
+
+        def telling(execute: Callable[..., Any], *statement: Any) -> Any:
+            answer = execute(*statement)
+            loop.call_soon_threadsafe(self.listener.answered)
+            return answer
+
+        result = await sync_to_async(on_thread, thread_sensitive=False, executor=self._executor)()
+        self.listener.answered()  # as it has its COMMIT too
         return result
 
     async def patiently(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it, and again for as long as the database is away."""
-        for pause in chain(RECONNECT_PAUSES, repeat(RECONNECT_PAUSES[-1])):
-            try:
-                return await self(function, *args, **kwargs)
-            except DATABASE_GONE as error:
-                logger.warning("The database is away: %s", error)
-                await asyncio.sleep(pause)
+        with ExitStack() as when_found:
+            for pause in chain(RECONNECT_PAUSES, repeat(RECONNECT_PAUSES[-1])):
+                try:
+                    return await self(function, *args, **kwargs)
+                except DATABASE_GONE as error:
+                    logger.warning("The database is away: %s", error)
+                    self.listener.lost()
+                    when_found.callback(self.listener.found)
+                    await asyncio.sleep(pause)
         raise AssertionError("the pauses never end")
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 SCHEDULE_EVERY = 1.0  # seconds
 IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were none
 PUBLISH_EVERY = 0.2  # seconds
+LEAD = 0.05  # seconds of work that still wait when the next claim is asked for: it may have to wait for a commit
 CANCEL_AGAIN = 0.5  # seconds
 
 
@@ -88,9 +89,10 @@ class Engine:
         self._summary = Summary()
         self._failure: BaseException | None = None
         self._claims: asyncio.Queue[Claim | None] = asyncio.Queue()
-        self._results: asyncio.Queue[Result | None] = asyncio.Queue()  # no longer than the leash
+        self._results: asyncio.Queue[Result | None] = asyncio.Queue()  # no longer than the leash lets it be
         self._composers: dict[int, Composer | TemplateProblem] = {}
         self._leash = Leash(2 * options.concurrency)
+        self._database.listener = self._leash
         self._loners: set[int] = set()  # deliveries that go by themselves
         self._answer_lost = False  # whether claims may be ours that we do not know of
         self._in_hand: Counter[int] = Counter()  # claims not yet recorded, by mailing
@@ -168,15 +170,15 @@ class Engine:
                 await _wait(self._wake, IDLE_LOOK)
 
     async def _claim_some(self) -> bool:
-        """Claim when the hands are half empty; a claim is at most a second of work."""
-        most = max(4 * self._options.concurrency, min(MOST_CLAIMED, self._rate.per_second(seconds())))
-        in_hand = self._in_hand.total()
-        if self._breaker.is_open or in_hand > most // 2:
+        """Claim before the hands are empty; a claim is at most a second of work."""
+        rate = self._rate.per_second(seconds())
+        most = max(4 * self._options.concurrency, min(MOST_CLAIMED, rate))
+        if self._breaker.is_open or self._claims.qsize() > max(most // 2, int(LEAD * rate)):
             return False
-        if self._answer_lost and in_hand:
+        if self._answer_lost and self._in_hand:
             return False  # what is in hand must be told from what the lost answer may have named
         try:
-            claims = await self._claim(most - in_hand)
+            claims = await self._claim(most)
         except DATABASE_GONE as error:
             logger.warning("The database is away: %s", error)
             self._answer_lost = True
@@ -214,7 +216,7 @@ class Engine:
 
     async def _record(self) -> None:
         try:
-            await Recorder(self._worker, self._note).run(self._results)
+            await Recorder(self._worker, self._leash, self._note).run(self._results)
         except Exception as error:
             self._fail(error)
             while await self._results.get() is not None:
@@ -222,7 +224,6 @@ class Engine:
             raise
 
     def _note(self, batch: list[Result], recorded: Recorded) -> None:
-        self._leash.committed()
         self._in_hand -= Counter(result.claim.mailing_id for result in batch)
         self._rate.add(seconds(), len(batch))
         self._summary.states.update(recorded.outcomes)

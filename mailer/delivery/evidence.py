@@ -18,16 +18,8 @@ from django.db.models import QuerySet
 
 from core.clock import db_now
 from mailer.delivery.counts import move_counts, moved, recount_attempts
-from mailer.delivery.ledger import (
-    ATTEMPT_STATUS,
-    Change,
-    Recorded,
-    Result,
-    Window,
-    move,
-    why_paused,
-    windows_under_share_lock,
-)
+from mailer.delivery.ledger import Recorded, Result, Window, why_paused, windows_under_share_lock
+from mailer.delivery.moves import ATTEMPT_STATUS, Change, move
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
 from mailer.delivery.schedule import TransitionRefused, change_status
@@ -143,7 +135,7 @@ def _follow(
         if not learned or not (delivery.state == State.UNCERTAIN or (is_accepted and delivery.state in NOT_SENT)):
             continue
         change = _change(delivery, learned, windows[delivery.mailing_id], now)
-        move([delivery.pk], change)
+        move(delivery.pk, change)
         moves[delivery.mailing_id][(delivery.state, change.state)] += 1
         recorded.states[change.state] += 1
         recorded.outcomes[change.state] += 1

@@ -30,6 +30,8 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 CLOSED = -1
 
+_quoted = json.encoder.encode_basestring_ascii
+
 Key = tuple[int, int]
 """A delivery's id and the number of the attempt."""
 
@@ -87,7 +89,7 @@ class Journal:
             lock = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _write(lock, 0, ["header", host, boot_id, sync, instance])
+                _write(lock, 0, json.dumps(["header", host, boot_id, sync, instance]))
                 if sync:
                     os.fsync(lock)
                 return cls(path, lock, sync, segment_bytes)
@@ -102,7 +104,7 @@ class Journal:
 
         Raises JournalUnwritable.
         """
-        self._append((delivery_id, number), ["handing over", delivery_id, number, float(at)])
+        self._append((delivery_id, number), f'["handing over",{delivery_id},{number},{float(at)!r}]')
 
     async def synced(self) -> None:
         """With `sync`, wait until what is written is on the disk: one sync serves all who wait.
@@ -119,7 +121,8 @@ class Journal:
 
     def reply(self, delivery_id: int, number: int, at: float, outcome: Outcome) -> None:
         """To be called right after the outcome is known. Raises JournalUnwritable."""
-        self._append((delivery_id, number), ["reply", delivery_id, number, float(at), *_outcome_fields(outcome)])
+        told = f'["reply",{delivery_id},{number},{float(at)!r},{_outcome_fields(outcome)}]'
+        self._append((delivery_id, number), told)
 
     def recorded(self, keys: Iterable[Key]) -> None:
         """The ledger has committed what became of these: forget them, and segments that tell of nothing else."""
@@ -142,7 +145,7 @@ class Journal:
         os.close(self._segment.descriptor)
         os.close(self._lock)
 
-    def _append(self, key: Key, entry: list[Any]) -> None:
+    def _append(self, key: Key, entry: str) -> None:
         try:
             if self._segment.size >= self._segment_bytes:
                 self._rotate()
@@ -318,9 +321,9 @@ def _set_leftovers_aside(path: Path) -> None:
         segment.rename(segment.with_suffix(suffix))
 
 
-def _write(descriptor: int, size: int, entry: list[Any]) -> int:
+def _write(descriptor: int, size: int, entry: str) -> int:
     """Append one line to a file of that size and return its length. Raises OSError, with nothing half written."""
-    payload = json.dumps(entry, separators=(",", ":")).encode()
+    payload = entry.encode()
     line = b"%08x %b\n" % (zlib.crc32(payload), payload)
     written = os.write(descriptor, line)
     if written < len(line):
@@ -334,15 +337,11 @@ def _parsed(line: bytes) -> Any:
     return json.loads(payload) if checksum == b"%08x" % zlib.crc32(payload) else None
 
 
-def _outcome_fields(outcome: Outcome) -> list[Any]:
-    return [
-        outcome.kind,
-        outcome.scope,
-        outcome.phase,
-        outcome.reply_code,
-        outcome.enhanced_code,
-        outcome.server_response,
-    ]
+def _outcome_fields(outcome: Outcome) -> str:
+    """By hand, as it is written for every mail: `json.dumps` takes three times as long."""
+    words = f'"{outcome.kind}","{outcome.scope}","{outcome.phase}"'
+    code = "null" if outcome.reply_code is None else outcome.reply_code
+    return f"{words},{code},{_quoted(outcome.enhanced_code)},{_quoted(outcome.server_response)}"
 
 
 def _outcome(fields: list[Any]) -> Outcome:

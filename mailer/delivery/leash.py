@@ -5,38 +5,71 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from mailer.delivery.database import Listener
+
 LOOK_EVERY = 0.25  # seconds
+MOST_UNRECORDED = 1000  # mails; a tenth of a second at full speed
 
 
-class Leash:
-    """At most so many mails are begun after a commit of the ledger and before the next.
+class Leash(Listener):
+    """At most so many mails are begun after the database was last heard, and before it is heard again.
 
-    When the database goes away, no more than those go out without it; their replies are in the journal.
+    When it goes away, no more than those go out without the ledger; their replies are in the journal. Each answer
+    counts, not the commits alone: while the batch before is still being written, statement by statement, the database
+    is there, and a commit that takes its time holds nobody up. But where it failed to record, other answers say
+    nothing. One that answers and yet gets behind is waited for too, at MOST_UNRECORDED.
     """
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._begun = 0
-        self._committed = asyncio.Event()
+        self._begun = 0  # since the last answer
+        self._unrecorded = 0
+        self._failing = 0  # failures of what is being asked again
+        self._loosened = asyncio.Event()
+        self._tightened = asyncio.Event()
 
     @property
     def is_slack(self) -> bool:
         """Whether another mail may be begun at this moment."""
-        return self._begun < self._length
+        return self._begun < self._length and self._unrecorded < MOST_UNRECORDED and not self._failing
 
     async def has_room(self) -> bool:
-        """Whether another mail may be begun; where not, after waiting a moment for the ledger."""
+        """Whether another mail may be begun; where not, after waiting a moment for the database."""
         if not self.is_slack:
-            self._committed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._committed.wait()
+            self._loosened.clear()
+            await _set_within(self._loosened, LOOK_EVERY)
         return self.is_slack
+
+    async def tightens(self, most: float) -> None:
+        """Wait until half of it is used up, at most so many seconds: then it is time to hear from the database."""
+        if 2 * self._begun < self._length:
+            self._tightened.clear()
+            await _set_within(self._tightened, most)
 
     def begin(self) -> None:
         self._begun += 1
+        self._unrecorded += 1
+        if 2 * self._begun >= self._length:
+            self._tightened.set()
 
-    def committed(self) -> None:
-        """The ledger has just committed results, and so works."""
+    def answered(self) -> None:
         self._begun = 0
-        self._committed.set()
+        self._loosened.set()
+
+    def lost(self) -> None:
+        self._failing += 1
+
+    def found(self) -> None:
+        self._failing -= 1
+        self._loosened.set()
+
+    def recorded(self, n: int) -> None:
+        """The ledger has committed the results of so many mails."""
+        self._unrecorded -= n
+        self._loosened.set()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim
-from mailer.delivery.counts import count_attempts, move_counts, moved
+from mailer.delivery.counts import count_attempts, hour_of, move_counts_of_all
 from mailer.delivery.doubt import in_doubt
 from mailer.delivery.failpoints import reach
+from mailer.delivery.moves import ATTEMPT_STATUS, Change, insert_attempts, lock_held, move_held
 from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
 from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
 from mailer.delivery.refusals import is_refused_too_often
 from mailer.delivery.retry import hinted_wait, next_attempt_at
-from mailer.models import Attempt, Delivery, Mailing
+from mailer.models import Delivery, Mailing
 from mailer.reasons import CANNOT_BE_SENT, LOGIN_REFUSED, REFUSED_TOO_OFTEN, StatusReason
 
 State = Delivery.State
@@ -74,6 +74,12 @@ class Window:
         return self.state_of_open(State.QUEUED, now) == State.QUEUED
 
 
+Verdict = tuple[Result, Change]
+"""One result, and what becomes of its delivery."""
+
+SENT = Change(State.SENT, True)
+
+
 @transaction.atomic
 def record(worker_id: int, results: Sequence[Result], counted_by: int | None = None) -> Recorded:
     """Record a worker's results, once: a delivery moves only where it is still that worker's, for this attempt.
@@ -81,88 +87,111 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
     `counted_by` is who does it, where that is another than the worker (a sweep).
     """
     windows = windows_under_share_lock({result.claim.mailing_id for result in results})
-    now = db_now()
-    held = _held_by(worker_id, [result.claim.delivery_id for result in results])
-    mine = [result for result in results if held.get(result.claim.delivery_id) == result.claim.number]
-    not_held = [result for result in results if held.get(result.claim.delivery_id) != result.claim.number]
-    suspicions = _suspicions(mine)
-    mine = [_charged_if_proved(result, suspicions) for result in mine]
-    attempts = [_attempt(result) for result in mine if result.outcome.is_charged]
-    Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
-    count_attempts(counted_by or worker_id, attempts)
-
-    by_change: dict[Change, list[int]] = defaultdict(list)
-    recorded = Recorded(not_held=not_held)
-    moves: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
-    unknown = _unknown_if_closed(mine, windows, now)
-    for result in mine:
-        suspicion = suspicions.get(result.claim.delivery_id)
-        pause = suspicion.pause if suspicion else UNCHARGED_PAUSE
-        change = _change(result, windows[result.claim.mailing_id], now, pause)
-        if change.state in (State.CANCELLED, State.EXPIRED) and result.claim.delivery_id in unknown:
-            change = replace(change, state=State.UNCERTAIN)
-        by_change[change].append(result.claim.delivery_id)
-        moves[result.claim.mailing_id][(State.SENDING, change.state)] += 1
-        recorded.mailing_ids.add(result.claim.mailing_id)
-        recorded.states[change.state] += 1
-        if change.charged or change.state not in Delivery.WAITING:
-            recorded.outcomes[change.state] += 1
-        if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
-            recorded.to_pause[result.claim.mailing_id] = why_paused(result.outcome)
-    for mailing_id, words in {r.claim.mailing_id: _words(r.outcome) for r in mine if r.outcome.blames_content}.items():
-        if is_refused_too_often(mailing_id):
-            recorded.to_pause.setdefault(mailing_id, StatusReason(REFUSED_TOO_OFTEN, words))
-    for change, delivery_ids in by_change.items():
-        move(delivery_ids, change)
-    for mailing_id in sorted(moves):
-        move_counts(mailing_id, counted_by or worker_id, moved(moves[mailing_id]))
+    accepted, others = _by_acceptance(results)
+    verdicts = [(result, SENT) for result in accepted]
+    if others:
+        passed_at = max((result.finished_at for result in accepted), default=None)
+        verdicts += _verdicts(worker_id, others, windows, passed_at)
+    held = move_held(worker_id, ((result.claim, change) for result, change in verdicts))
+    recorded = Recorded(not_held=[result for result in results if result.claim.delivery_id not in held])
+    mine = [(result, change) for result, change in verdicts if result.claim.delivery_id in held]
+    _count(mine, recorded, counted_by or worker_id)
+    if others:
+        recorded.to_pause = _to_pause([result for result, _change in mine])
     reach("ledger.before_commit")
     return recorded
 
 
-@dataclass(frozen=True)
-class Change:
-    """How a delivery moves on from `sending`. `next_attempt_at` None leaves the time as it is."""
+def _by_acceptance(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
+    """What was accepted, which is nearly all and has one verdict; and what has to be thought about."""
+    accepted = [result for result in results if result.outcome.kind is Kind.ACCEPTED]
+    return accepted, [result for result in results if result.outcome.kind is not Kind.ACCEPTED]
 
-    state: str
-    charged: bool
-    next_attempt_at: datetime | None = None
+
+def _verdicts(
+    worker_id: int, results: Sequence[Result], windows: Mapping[int, Window], passed_at: datetime | None
+) -> list[Verdict]:
+    """What becomes of the deliveries that were not accepted, as far as they are still the worker's: they are locked."""
+    now = db_now()
+    held = lock_held(worker_id, [result.claim.delivery_id for result in results])
+    mine = [result for result in results if held.get(result.claim.delivery_id) == result.claim.number]
+    suspicions = _suspicions(mine, passed_at)
+    unknown = _unknown_if_closed(mine, windows, now)
+    verdicts = []
+    for result in mine:
+        suspicion = suspicions.get(result.claim.delivery_id)
+        result = _charged_if_proved(result, suspicion)
+        pause = suspicion.pause if suspicion else UNCHARGED_PAUSE
+        change = _change(result, windows[result.claim.mailing_id], now, pause)
+        if change.state in (State.CANCELLED, State.EXPIRED) and result.claim.delivery_id in unknown:
+            change = replace(change, state=State.UNCERTAIN)
+        verdicts.append((result, change))
+    return verdicts
+
+
+def _count(verdicts: Sequence[Verdict], recorded: Recorded, counted_by: int) -> None:
+    """Add the attempts that were made, and count what has moved."""
+    tried = [result for result, change in verdicts if change.charged]
+    if tried:
+        insert_attempts([(r.claim, r.outcome, r.started_at, r.finished_at) for r in tried])
+        hours = ((r.claim.mailing_id, hour_of(r.finished_at), ATTEMPT_STATUS[r.outcome.kind]) for r in tried)
+        count_attempts(counted_by, Counter(hours))
+    moves = Counter((result.claim.mailing_id, change.state) for result, change in verdicts)
+    for (mailing_id, state), n in list(moves.items()):
+        recorded.mailing_ids.add(mailing_id)
+        recorded.states[state] += n
+        moves[mailing_id, State.SENDING] -= n
+    move_counts_of_all(moves, counted_by)
+    closed = (change.state for _result, change in verdicts if change.charged or change.state not in Delivery.WAITING)
+    recorded.outcomes.update(closed)
+
+
+def _to_pause(results: Sequence[Result]) -> dict[int, StatusReason]:
+    """The mailings that cannot go on, and why. The results are in the ledger."""
+    to_pause = {}
+    for result in results:
+        if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
+            to_pause[result.claim.mailing_id] = why_paused(result.outcome)
+    blamed = {result.claim.mailing_id: _words(result.outcome) for result in results if result.outcome.blames_content}
+    for mailing_id, words in blamed.items():
+        if is_refused_too_often(mailing_id):
+            to_pause.setdefault(mailing_id, StatusReason(REFUSED_TOO_OFTEN, words))
+    return to_pause
 
 
 def _change(result: Result, window: Window, now: datetime, pause: timedelta) -> Change:
+    """What becomes of a delivery that was not accepted."""
     outcome, claim = result.outcome, result.claim
     if not outcome.is_charged:
         waiting = State.DEFERRED if claim.number > 1 else State.QUEUED
         later = None if outcome.kind is Kind.WITHHELD else now + pause
         return Change(window.state_of_open(waiting, now), False, later)
-    match outcome.kind:
-        case Kind.ACCEPTED:
-            return Change(State.SENT, True)
-        case Kind.REJECTED:
-            return Change(State.FAILED, True)
-        case Kind.UNCERTAIN:
-            return Change(State.UNCERTAIN, True)
+    if outcome.kind is Kind.REJECTED:
+        return Change(State.FAILED, True)
+    if outcome.kind is Kind.UNCERTAIN:
+        return Change(State.UNCERTAIN, True)
     hint = hinted_wait(outcome.server_response)
     again = next_attempt_at(claim.number, now, window.ends_at, random.random, hint)
     # Where no further try fits into the window, it waits for the window's end and expires then.
     return Change(window.state_of_open(State.DEFERRED, now), True, again or window.ends_at)
 
 
-def _suspicions(results: Sequence[Result]) -> dict[int, Suspicion]:
-    """What to think of those that broke the connection in their own transaction."""
+def _suspicions(results: Sequence[Result], passed_at: datetime | None) -> dict[int, Suspicion]:
+    """What to think of those that broke the connection in their own transaction; other mail has passed then."""
     broken = {result.claim.delivery_id: result.finished_at for result in results if result.outcome.breaks}
+    if not broken:
+        return {}
     judged = [result.finished_at for result in results if result.outcome.is_judged]
-    return suspect(broken, max(judged, default=None)) if broken else {}
+    return suspect(broken, max(judged + ([passed_at] if passed_at else []), default=None))
 
 
-def _charged_if_proved(result: Result, suspicions: Mapping[int, Suspicion]) -> Result:
-    suspicion = suspicions.get(result.claim.delivery_id)
+def _charged_if_proved(result: Result, suspicion: Suspicion | None) -> Result:
     if suspicion is None or not suspicion.is_proved:
         return result
     return replace(result, outcome=charged_after_all(result.outcome))
 
 
-def _unknown_if_closed(results: Sequence[Result], windows: dict[int, Window], now: datetime) -> set[int]:
+def _unknown_if_closed(results: Sequence[Result], windows: Mapping[int, Window], now: datetime) -> set[int]:
     """Of the results' deliveries in mailings that are over, those that are uncertain if not sent after all."""
     resent = [r.claim for r in results if r.claim.number > 1 and not windows[r.claim.mailing_id].is_open(now)]
     if not resent:
@@ -173,36 +202,14 @@ def _unknown_if_closed(results: Sequence[Result], windows: dict[int, Window], no
 
 def windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:
     """The mailings' windows, kept from changing until the commit. SQLite, with one writer, needs no lock."""
-    mailings = Mailing.objects.filter(pk__in=mailing_ids).order_by("pk").values_list("pk", "status", "ends_at")
     if not connection.features.has_select_for_update:
+        mailings = Mailing.objects.filter(pk__in=mailing_ids).values_list("pk", "status", "ends_at")
         return {pk: Window(status, ends_at) for pk, status, ends_at in mailings}
-    select, parameters = mailings.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(f"{select} FOR SHARE", parameters)  # the ORM knows only the exclusive lock
+    with connection.cursor() as cursor:  # the ORM knows only the exclusive lock
+        cursor.execute(
+            "SELECT id, status, ends_at FROM mailer_mailing WHERE id = ANY(%s) ORDER BY id FOR SHARE", [[*mailing_ids]]
+        )
         return {pk: Window(status, ends_at) for pk, status, ends_at in cursor.fetchall()}
-
-
-def _held_by(worker_id: int, delivery_ids: list[int]) -> dict[int, int]:
-    """Of these deliveries the worker's own, each with the number of the attempt that it is claimed for."""
-    held = Delivery.objects.select_for_update(of=("self",)).filter(
-        pk__in=delivery_ids, worker=worker_id, state=State.SENDING
-    )
-    return {pk: attempts + 1 for pk, attempts in held.order_by("pk").values_list("pk", "attempt_count")}
-
-
-def _attempt(result: Result) -> Attempt:
-    outcome = result.outcome
-    return Attempt(
-        delivery_id=result.claim.delivery_id,
-        mailing_id=result.claim.mailing_id,
-        number=result.claim.number,
-        status=ATTEMPT_STATUS[outcome.kind],
-        reply_code=outcome.reply_code,
-        enhanced_code=outcome.enhanced_code,
-        server_response=outcome.server_response,
-        started_at=result.started_at,
-        finished_at=result.finished_at,
-    )
 
 
 def why_paused(outcome: Outcome) -> StatusReason:
@@ -213,22 +220,3 @@ def why_paused(outcome: Outcome) -> StatusReason:
 
 def _words(outcome: Outcome) -> str:
     return f"{outcome.reply_code or ''} {outcome.server_response}".strip()
-
-
-ATTEMPT_STATUS = {
-    Kind.ACCEPTED: Attempt.Status.SUCCESS,
-    Kind.DEFERRED: Attempt.Status.FAILURE,
-    Kind.REJECTED: Attempt.Status.FAILURE,
-    Kind.UNCERTAIN: Attempt.Status.UNCERTAIN,
-}
-
-
-def move(delivery_ids: list[int], change: Change) -> None:
-    changes: dict[str, object] = {"state": change.state, "worker": None}
-    if change.charged:
-        changes["attempt_count"] = F("attempt_count") + 1
-    if change.charged and change.state == State.DEFERRED:
-        changes |= {"break_count": 0, "broke_at": None}
-    if change.next_attempt_at is not None:
-        changes["next_attempt_at"] = change.next_attempt_at
-    Delivery.objects.filter(pk__in=delivery_ids).update(**changes)

@@ -12,11 +12,11 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim, claim_deliveries, claims_of
+from mailer.delivery.frontier import Frontier
 from mailer.delivery.marks import Mark, forget_marks, read_marks
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.models import Instance, Mailing, Worker
@@ -94,9 +94,11 @@ def _hold_everything(reason: StatusReason) -> Held:
 
 
 @transaction.atomic
-def claim_marked(worker_id: int, known: int, most: int, only_mailing: int | None) -> tuple[list[Claim], int]:
+def claim_marked(
+    worker_id: int, known: int, most: int, only_mailing: int | None, frontier: Frontier | None = None
+) -> tuple[list[Claim], int]:
     """Claim, and count that in the worker's mark, which was `known`. Raises DatabaseWentBack."""
-    claims = claim_deliveries(worker_id, most, only_mailing)
+    claims = claim_deliveries(worker_id, most, only_mailing, frontier)
     return claims, _advanced(worker_id, known) if claims else known
 
 
@@ -107,10 +109,12 @@ def held_marked(worker_id: int, known: int) -> tuple[list[Claim], int]:
 
 
 def _advanced(worker_id: int, known: int) -> int:
-    Worker.objects.filter(pk=worker_id).update(mark=F("mark") + 1)
-    mark = Worker.objects.filter(pk=worker_id).values_list("mark", flat=True).first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE mailer_worker SET mark = mark + 1 WHERE id = %s", [worker_id])
+        cursor.execute("SELECT mark FROM mailer_worker WHERE id = %s", [worker_id])
+        (mark,) = cursor.fetchone() or (0,)
     check_mark(mark, known)
-    return mark
+    return int(mark)
 
 
 def check_mark(mark: int, known: int) -> None:

@@ -8,7 +8,9 @@ about this one mail, is told of the recipient.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from mailer import reasons
 from mailer.delivery.terms import Kind, Phase, Scope
@@ -30,18 +32,22 @@ class Rule:
     advice: str = ""  # of mailer/reasons.py: what a person can do
     suppresses: bool = False  # the address is gone for good, for every mailing
 
-    def fits(self, phase: Phase, code: str, enhanced: str, words: str) -> bool:
+    def fits(self, phase: Phase, code: str, enhanced: str, words: Callable[[], str]) -> bool:
         return (
             phase in self.phases
             and re.fullmatch(self.code, code) is not None
             and re.fullmatch(self.enhanced, enhanced) is not None
-            and re.search(self.words, words, re.IGNORECASE) is not None
+            and (not self.words or re.search(self.words, words(), re.IGNORECASE) is not None)
         )
 
 
 def rule_for(phase: Phase, code: int, enhanced: str, text: str) -> Rule:
     """The row that decides. Addresses in the text, and the enhanced code on each line of it, are no words."""
-    words = re.sub(rf"{ADDRESS}|\s{re.escape(enhanced)}(?=\s)" if enhanced else ADDRESS, "", text)
+
+    @cache
+    def words() -> str:  # a mail that is accepted is classified without
+        return re.sub(rf"{ADDRESS}|\s{re.escape(enhanced)}(?=\s)" if enhanced else ADDRESS, "", text)
+
     return next(rule for rule in RULES if rule.fits(phase, str(code), enhanced, words))
 
 

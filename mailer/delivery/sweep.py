@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from core.clock import db_now
-from mailer.delivery.claim import claim_of
+from mailer.delivery.claim import IS_CLAIMED, claim_of
 from mailer.delivery.evidence import BY_JOURNAL, Evidence, settle
 from mailer.delivery.failpoints import reach
 from mailer.delivery.journal import Entry, JournalMissing, Takeover, boot_id, journals_in, take_over
 from mailer.delivery.ledger import Recorded, Result
+from mailer.delivery.lookups import Literally
 from mailer.delivery.outcome import Outcome, Phase, classify_break, withheld
 from mailer.delivery.restored import Line, current_line
 from mailer.delivery.salvage import record_all
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 SILENCE = timedelta(minutes=10)  # after the lease, before claims that no journal explains become uncertain
 BATCH = 500
+
+IS_UNKNOWN = Literally(F("status"), [Attempt.Status.UNCERTAIN])
 
 KILLED = "The sender stopped after handing the mail over; the server's reply is not known."
 UNKNOWN = "The sender vanished and its journal cannot tell whether the mail was handed over."
@@ -55,7 +58,7 @@ def sweep_dead_workers(by_worker: int, journals: Path, host: str, witness: Witne
 
 def _suspects(by_worker: int, journals: Path, witness: Witness) -> list[Worker]:
     """Who has claims, and who has left a journal here though its lease has run out."""
-    claims = Delivery.objects.filter(worker=OuterRef("pk"), state=Delivery.State.SENDING)
+    claims = Delivery.objects.filter(IS_CLAIMED, worker=OuterRef("pk"))
     left_a_journal = Q(pk__in=journals_in(journals), lease_expires_at__lt=db_now())
     workers = list(Worker.objects.exclude(pk=by_worker).filter(Exists(claims) | left_a_journal))
     witness.look(workers)
@@ -105,7 +108,7 @@ def _sweep(worker: Worker, by_worker: int, told: Told | None) -> Recorded:
 
 
 def _claimed_by(worker: Worker) -> Iterator[list[Delivery]]:
-    claimed = Delivery.objects.filter(worker=worker, state=Delivery.State.SENDING).order_by("pk")
+    claimed = Delivery.objects.filter(IS_CLAIMED, worker=worker).order_by("pk")
     while batch := list(claimed[:BATCH]):
         yield batch
 
@@ -123,7 +126,7 @@ def _record(worker: Worker, results: list[Result], by_worker: int, told: Told | 
 
 def _evidence(told: Told, worker: Worker) -> list[Evidence]:
     """What the journal tells of the attempts that became uncertain while it was missing."""
-    unsettled = Attempt.objects.filter(missing_journal=worker.pk, status=Attempt.Status.UNCERTAIN)
+    unsettled = Attempt.objects.filter(IS_UNKNOWN, missing_journal=worker.pk)
     return [
         Evidence(delivery_id, number, _outcome(told.of(delivery_id, number), told), BY_JOURNAL)
         for delivery_id, number in unsettled.values_list("delivery", "number")

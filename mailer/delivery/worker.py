@@ -13,6 +13,7 @@ from pathlib import Path
 from core.clock import seconds
 from mailer.delivery.claim import LEASE, RENEW_EVERY, Claim, register_worker, renew_lease, retire_worker
 from mailer.delivery.database import DATABASE_GONE, DatabaseThread
+from mailer.delivery.frontier import Frontier
 from mailer.delivery.gate import Gate
 from mailer.delivery.journal import Journal, boot_id
 from mailer.delivery.ledger import Recorded
@@ -40,6 +41,7 @@ class Worker:
     journals: Path
     host: str
     witness: Witness = field(default_factory=Witness)
+    frontier: Frontier = field(default_factory=Frontier)
     held: Held = field(default_factory=dict)  # what the worker found to be held when it came
     swept: Recorded = field(default_factory=Recorded)  # what became of the claims of dead workers
 
@@ -80,7 +82,7 @@ class Worker:
     # On the database's thread.
 
     def _claim(self, most: int, only_mailing: int | None) -> list[Claim]:
-        claims, mark = claim_marked(self.id, self.mark.n, most, only_mailing)
+        claims, mark = claim_marked(self.id, self.mark.n, most, only_mailing, self.frontier)
         self.mark.advance(mark)
         return claims
 

@@ -9,6 +9,7 @@ from django.db import connection
 from core.clock import shifted
 from core.models import User
 from mailer.delivery.claim import claim_deliveries, register_worker, renew_lease, retire_worker
+from mailer.delivery.frontier import GOOD_FOR, Frontier
 from mailer.delivery.schedule import change_status
 from mailer.models import Delivery, Mailing, Worker
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
@@ -64,6 +65,37 @@ def test_a_small_mailing_does_not_wait_behind_a_large_one(owner: User, stranger:
     assert len(claims) == 10
     assert sum(claim.mailing_id == small.pk for claim in claims) == 3
     assert sum(claim.mailing_id == large.pk for claim in claims) == 7
+
+
+def given_back(delivery_id: int) -> None:
+    Delivery.objects.filter(pk=delivery_id).update(state="queued", worker=None)
+
+
+@pytest.mark.django_db
+def test_it_begins_where_its_last_claim_ended_and_anew_after_a_while(owner: User) -> None:
+    sending_mailing(owner, 9)
+    now = 100.0
+    worker, frontier = a_worker(), Frontier(lambda: now)
+
+    def addresses() -> list[str]:
+        return [claim.email for claim in claim_deliveries(worker, 2, frontier=frontier)]
+
+    assert addresses() == ["r0@example.com", "r1@example.com"]
+    given_back(Delivery.objects.get(email="r0@example.com").pk)
+    assert addresses() == ["r2@example.com", "r3@example.com"]
+    now += GOOD_FOR
+    assert addresses() == ["r0@example.com", "r4@example.com"]
+
+
+@pytest.mark.django_db
+def test_what_was_given_back_is_found_at_once_where_nothing_else_is_left(owner: User) -> None:
+    sending_mailing(owner, 5)
+    worker, frontier = a_worker(), Frontier()
+    first = claim_deliveries(worker, 2, frontier=frontier)
+    given_back(first[0].delivery_id)
+    rest = [claim.email for claim in claim_deliveries(worker, 10, frontier=frontier)]
+    assert sorted(rest) == [f"r{n}@example.com" for n in (0, 2, 3, 4)]
+    assert claim_deliveries(worker, 10, frontier=frontier) == []
 
 
 @pytest.mark.django_db

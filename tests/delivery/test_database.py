@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 from django.db import InternalError, OperationalError, connection, transaction
 
-from mailer.delivery.database import DatabaseThread
+from mailer.delivery.database import DatabaseThread, Listener
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -67,3 +69,32 @@ async def test_nobody_may_sleep_within_a_transaction_for_long() -> None:
         assert await database(limit) == "30s"
     finally:
         database.close()
+
+
+class Heard(Listener):
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def answered(self) -> None:
+        self.words.append("answered")
+
+    def lost(self) -> None:
+        self.words.append("lost")
+
+    def found(self) -> None:
+        self.words.append("found")
+
+
+async def test_it_tells_of_each_answer_and_of_what_it_asks_again() -> None:
+    database = DatabaseThread()
+    database.listener = heard = Heard()
+    asked: list[Callable[[], object]] = [select, sleep_within_a_transaction]
+    try:
+        await database(select)
+        await asyncio.sleep(0)
+        assert heard.words == ["answered", "answered"]  # the statement, and the whole
+        heard.words.clear()
+        await database.patiently(lambda: asked.pop()())
+    finally:
+        database.close()
+    assert heard.words == ["answered", "lost", "answered", "answered", "found"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -192,7 +193,7 @@ def test_it_ignores_a_damaged_line_and_proves_nothing_any_more(tmp_path: Path, p
 @pytest.mark.parametrize("entry", [["omen", 1, 2], ["reply", 1, 1, 2.0, "vanished", "recipient", "body", 250, "", ""]])
 def test_it_does_not_guess_at_words_of_another_version(tmp_path: Path, entry: list[object]) -> None:
     journal = begin(tmp_path)
-    journal._append((1, 1), entry)
+    journal._append((1, 1), json.dumps(entry))
     crash(journal)
     takeover = taken_over(tmp_path)
     assert takeover.entries == {}

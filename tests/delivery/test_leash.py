@@ -1,26 +1,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
-from mailer.delivery.leash import Leash
+from mailer.delivery.leash import MOST_UNRECORDED, Leash
 
 
-async def test_so_many_may_be_begun_and_no_more_before_the_ledger_commits() -> None:
+async def test_so_many_may_be_begun_and_no_more_before_the_database_answers() -> None:
     leash = Leash(3)
     for _mail in range(3):
         assert await leash.has_room()
         leash.begin()
     assert not await leash.has_room()
-    leash.committed()
+    leash.answered()
     assert await leash.has_room()
 
 
-async def test_whoever_waits_goes_on_at_the_commit() -> None:
+async def test_whoever_waits_goes_on_at_the_answer() -> None:
     leash = Leash(1)
     leash.begin()
     waiting = asyncio.create_task(leash.has_room())
     await asyncio.sleep(0)
-    leash.committed()
+    leash.answered()
     async with asyncio.timeout(0.2):
         assert await waiting
 
@@ -36,12 +37,45 @@ async def test_of_many_who_wait_no_more_go_on_than_there_is_room_for() -> None:
         begun.append(number)
 
     senders = [asyncio.create_task(sender(number)) for number in range(10)]
-    for commits in range(1, 6):
+    for answers in range(1, 6):
         async with asyncio.timeout(2):
-            while len(begun) < 2 * commits:  # noqa: ASYNC110 - the tasks are what is tried
+            while len(begun) < 2 * answers:  # noqa: ASYNC110 - the tasks are what is tried
                 await asyncio.sleep(0)
         for _turn in range(20):
             await asyncio.sleep(0)
-        assert len(begun) == 2 * commits
-        leash.committed()
+        assert len(begun) == 2 * answers
+        leash.answered()
     await asyncio.gather(*senders)
+
+
+async def test_where_something_is_asked_again_other_answers_say_nothing() -> None:
+    leash = Leash(3)
+    leash.lost()
+    leash.answered()
+    assert not await leash.has_room()
+    leash.found()
+    assert await leash.has_room()
+
+
+async def test_a_ledger_that_gets_behind_is_waited_for() -> None:
+    leash = Leash(3)
+    for _mail in range(MOST_UNRECORDED):
+        leash.begin()
+        leash.answered()
+    assert not await leash.has_room()
+    leash.recorded(1)
+    assert await leash.has_room()
+
+
+async def test_it_tells_when_half_of_it_is_used_up_and_otherwise_after_a_while() -> None:
+    leash = Leash(4)
+    leash.begin()
+    began = time.monotonic()
+    await leash.tightens(0.03)
+    assert time.monotonic() - began >= 0.02
+    waiting = asyncio.create_task(leash.tightens(60))
+    await asyncio.sleep(0)
+    leash.begin()
+    async with asyncio.timeout(0.2):
+        await waiting
+        await leash.tightens(60)

@@ -1,0 +1,54 @@
+"""How far a worker's claims have come in each mailing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
+
+from core.clock import seconds
+
+GOOD_FOR = 5.0  # seconds; what was released, or whose claim was not committed, is found after that
+
+ROW = '("mailer_delivery"."next_attempt_at", "mailer_delivery"."id")'
+
+Place = tuple[datetime, int]
+"""A delivery's next_attempt_at and id: the order in which they are claimed."""
+
+
+class Frontier:
+    """Where the last claim from each mailing ended: the next one begins there.
+
+    What lies before was claimed. PostgreSQL would go through the dead entries that it left in the index, claim after
+    claim, until they are vacuumed away: 140,000 of them take longer than all the rest of a claim.
+    """
+
+    def __init__(self, clock: Callable[[], float] = seconds) -> None:
+        self._clock = clock
+        self._places: dict[int, Place] = {}
+        self._forgets_at = 0.0
+
+    def known(self) -> list[int]:
+        """The mailings whose last claim found all that it asked for, so that they have more, as far as is known."""
+        if self._clock() >= self._forgets_at:
+            self._places.clear()
+            self._forgets_at = self._clock() + GOOD_FOR
+        return list(self._places)
+
+    def not_reached(self, mailing_id: int) -> Q | RawSQL:
+        """The condition on the mailing's deliveries that no claim has come to them yet."""
+        if mailing_id not in self._places:
+            return Q()
+        moment, pk = self._places[mailing_id]
+        place = (connection.ops.adapt_datetimefield_value(moment), pk)
+        return RawSQL(f"{ROW} > (%s, %s)", place, BooleanField())  # noqa: S611 - columns of ours
+
+    def reached(self, mailing_id: int, place: Place | None) -> None:
+        """A claim came to this delivery; None where it found less than it asked for."""
+        if place is None:
+            self._places.pop(mailing_id, None)
+        else:
+            self._places[mailing_id] = place

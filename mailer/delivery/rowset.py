@@ -1,0 +1,37 @@
+"""Many rows as one parameter: a JSON array that both databases read as a table. One statement then does for a batch.
+
+Measured at 250 attempts on PostgreSQL, in µs each: 15 so (a third of it in Python), 16 by COPY through a temporary
+table, 25 by arrays, 50 by a list of VALUES.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+
+
+def table_of(columns: Mapping[str, str]) -> str:
+    """For a FROM clause: the rows of one `rows_parameter`, each column cast to its type of PostgreSQL's.
+
+    Text is left uncut, so that what is too long for its column is refused instead.
+    """
+    if connection.vendor == "postgresql":
+        found = (f"(value ->> {n})::{kind} AS {name}" for n, (name, kind) in enumerate(columns.items()))
+        return f"(SELECT {', '.join(found)} FROM jsonb_array_elements(%s::jsonb))"  # noqa: S608 - columns of ours
+    found = (f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(columns))
+    return f"(SELECT {', '.join(found)} FROM json_each(%s))"  # noqa: S608 - as above
+
+
+def rows_parameter(rows: Sequence[Sequence[Any]]) -> str:
+    """Raises ValueError for text that is no Unicode; a NUL is PostgreSQL's to refuse."""
+    is_typed = connection.vendor == "postgresql"
+    return json.dumps(rows, ensure_ascii=False, default=str if is_typed else _untyped)
+
+
+def _untyped(moment: datetime) -> str:
+    """As Django keeps a moment on SQLite: in UTC, without saying so."""
+    return str(moment.astimezone(UTC).replace(tzinfo=None))
