@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +14,8 @@ from core.clock import db_now
 from mailer.delivery.allowance import locked_allowances
 from mailer.delivery.counts import move_counts
 from mailer.delivery.failpoints import reach
+from mailer.delivery.limits import locked_limits, without_tokens
+from mailer.delivery.throttle import Token
 from mailer.models import Delivery, Mailing, Worker
 
 State = Delivery.State
@@ -34,6 +37,7 @@ class Claim:
     message_id: str
     merge_data: dict[str, str]
     date: datetime
+    token: Token | None = None  # when it may go, where a limit is set
 
 
 def register_worker(host: str, boot_id: str) -> int:
@@ -68,22 +72,28 @@ def claim_deliveries(worker_id: int, most: int, only_mailing: int | None = None)
     now = db_now()
     owners = _sending_mailings(now, only_mailing)
     left = {owner: allowance.left for owner, allowance in locked_allowances(owners.values(), now).items()}
+    limits = locked_limits(owners)
+    most = limits.room(None, most)
     claims: list[Claim] = []
+    taken: Counter[int] = Counter()  # by mailing
 
     def claim_from(mailing_id: int, share: int) -> None:
         owner = owners[mailing_id]
-        taken = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share)), now)
+        own_room = limits.room(mailing_id, most) - taken[mailing_id]
+        found = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share), own_room), now)
         if owner in left:
-            left[owner] -= len(taken)
-        claims.extend(taken)
+            left[owner] -= len(found)
+        taken[mailing_id] += len(found)
+        claims.extend(found)
 
-    for position, mailing_id in enumerate(owners):
-        claim_from(mailing_id, -(-(most - len(claims)) // (len(owners) - position)))
-    for mailing_id in owners:  # what a small mailing left of its share
+    in_turn = limits.in_turn(owners)
+    for position, mailing_id in enumerate(in_turn):
+        claim_from(mailing_id, -(-(most - len(claims)) // (len(in_turn) - position)))
+    for mailing_id in in_turn:  # what a small mailing left of its share
         claim_from(mailing_id, most - len(claims))
     if claims:
         reach("claim.before_commit")
-    return claims
+    return limits.spend(claims)
 
 
 def _sending_mailings(now: datetime, only_mailing: int | None) -> dict[int, int]:
@@ -118,7 +128,7 @@ def claims_of(worker_id: int) -> list[Claim]:
     """All that the worker holds by the database, whether it knows or not: the answer to a commit may get lost."""
     now = db_now()
     held = Delivery.objects.filter(worker=worker_id, state=State.SENDING)
-    return [claim_of(delivery, now) for delivery in held.order_by("next_attempt_at", "id")]
+    return without_tokens([claim_of(delivery, now) for delivery in held.order_by("next_attempt_at", "id")])
 
 
 def claim_of(delivery: Delivery, now: datetime) -> Claim:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from django.utils import timezone
 
+from core.clock import seconds
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer
 from mailer.delivery.connection import ConnectFailed, Connection
@@ -66,7 +67,8 @@ class Sender:
             reach("release")
         self._leash.begin()
         async with self._breaker.turn() as may_try:
-            if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id):
+            is_late = claim.token is not None and claim.token.is_over(seconds())
+            if not may_try or is_late or self._is_stopping() or not self._gate.allows(claim.mailing_id):
                 return withheld(Phase.CONNECT)
             try:
                 connection = await self._connected()
