@@ -15,7 +15,7 @@ from typing import TypeVar
 
 AHEAD = 0.5  # seconds that a slot is given out before its time
 BATCH = 0.25  # seconds of slots that are worth a look
-CATCH_UP = 0.25  # seconds of missed slots that are made up for; older ones are lost
+CATCH_UP = 0.4  # seconds by which slots may have been missed; after a longer pause it begins anew
 VALID = 1.0  # seconds from its slot on in which a mail may begin
 
 T = TypeVar("T")
@@ -35,10 +35,11 @@ class Slots:
 
 def open_slots(interval: float, last: float | None, now: float) -> Slots:
     """The slots that may be given out at `now`, when `last` was the last one given out, by whatever interval."""
-    first = now - CATCH_UP
-    if last is not None:
-        was_set_back = last > now + 2 * AHEAD  # the clock: no slot is given out so early
-        first = max(first, (now if was_set_back else last) + interval)
+    first = now if last is None else last + interval
+    if first < now - CATCH_UP:
+        first = now
+    if last is not None and last > now + 2 * AHEAD:  # the clock was set back: no slot is given out so early
+        first = now + interval
     if first > now + AHEAD - BATCH:
         return Slots(first, interval, 0)
     return Slots(first, interval, 1 + math.floor((now + AHEAD - first) / interval))

@@ -20,14 +20,12 @@ from core.models import User
 from mailer.delivery.claim import Claim, claim_deliveries, claims_of, register_worker
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
-from mailer.delivery.throttle import AHEAD, BATCH, CATCH_UP, VALID
+from mailer.delivery.throttle import AHEAD, BATCH, VALID
 from mailer.models import AuditEntry, Mailing, Throttle
 from mailer.rates import Rate
 from mailer.throttling import held_to, set_rate
 from tests.support.mailings import counted, make_crowd, make_mailing
 from tests.support.results import WITHHELD, a_worker, claimed, result
-
-AT_ONCE = AHEAD + CATCH_UP  # seconds of slots that the first claim finds
 
 
 @pytest.fixture
@@ -62,8 +60,8 @@ class Times:
 
 
 def about(rate: int) -> Any:
-    """How many slots of so many a second are given out in five: those missed before, and ahead what a look finds."""
-    seconds = 5 + CATCH_UP + AHEAD - BATCH / 2
+    """How many slots of so many a second are given out in five: and ahead, what a look finds."""
+    seconds = 5 + AHEAD - BATCH / 2
     return pytest.approx(rate * seconds, abs=rate * BATCH / 2 + 2)
 
 
@@ -92,7 +90,7 @@ def test_without_a_limit_a_claim_costs_one_query_more_and_writes_nothing(mailing
 def test_it_takes_what_may_go_within_a_second_and_says_when(mailing: Mailing, owner: User) -> None:
     set_rate(owner, Rate(40, 1), mailing)
     claims = claim_deliveries(a_worker(), 250)
-    assert len(claims) == pytest.approx(40 * AT_ONCE, abs=1)
+    assert len(claims) == pytest.approx(40 * AHEAD, abs=1)
     tokens = [claim.token for claim in claims if claim.token]
     assert len(tokens) == len(claims)
     gaps = [after.not_before - before.not_before for before, after in pairwise(tokens)]
@@ -131,7 +129,7 @@ def test_after_idle_time_it_makes_up_for_nothing(mailing: Mailing, owner: User, 
     worker = a_worker()
     claimed(worker)
     with times.at(3600 / 2):
-        assert len(claimed(worker)) == pytest.approx(20 * AT_ONCE, abs=1)
+        assert len(claimed(worker)) == pytest.approx(20 * AHEAD, abs=1)
 
 
 @pytest.mark.django_db
@@ -141,7 +139,7 @@ def test_a_changed_rate_counts_for_the_next_claim(mailing: Mailing, owner: User,
     assert len(claimed(worker)) == 1
     with times.at(1):
         set_rate(owner, Rate(100, 1), mailing)
-        assert len(claimed(worker)) == pytest.approx(75, abs=1)
+        assert len(claimed(worker)) == pytest.approx(50, abs=1)
     with times.at(2):
         set_rate(owner, Rate(1, 60), mailing)
         assert claimed(worker) == []
