@@ -41,18 +41,26 @@ class Limits:
         """The claims with their tokens, one of each mailing in turn. Their slots are used up, whatever comes."""
         if not self.throttles:
             return claims
-        used: Counter[int | None] = Counter()
         paced = []
+        free: Counter[int | None] = Counter()  # the first slot of each limit that is not used yet
         for claim in dealt(claims, lambda claim: claim.mailing_id):
-            limits = [key for key in (SITE, claim.mailing_id) if key in self.slots]
-            slots = [self.slots[key][used[key]] for key in limits]
+            slots = self._next_slots(claim.mailing_id, free)
             paced.append(replace(claim, token=token_for(slots, self.clock_offset)))
-            used.update(limits)
-        for key, n in used.items():
+        for key, n in free.items():
             last = datetime.fromtimestamp(self.slots[key][n - 1], UTC)
             turn = paced[-1].mailing_id if key is SITE else None
             Throttle.objects.filter(pk=self.throttles[key].pk).update(last_slot_at=last, turn=turn)
         return paced
+
+    def _next_slots(self, mailing_id: int, free: Counter[int | None]) -> list[float]:
+        """A slot of each limit that the mailing is under; `free` moves on."""
+        taken: list[float] = []
+        for key in (mailing_id, SITE):
+            if key in self.slots:
+                i = self.slots[key].index_beside(taken[0], free[key]) if taken else free[key]
+                taken.append(self.slots[key][i])
+                free[key] = i + 1
+        return taken
 
 
 def locked_limits(mailing_ids: Iterable[int]) -> Limits:

@@ -15,8 +15,9 @@ from typing import TypeVar
 
 AHEAD = 0.5  # seconds that a slot is given out before its time
 BATCH = 0.25  # seconds of slots that are worth a look
-CATCH_UP = 0.4  # seconds by which slots may have been missed; after a longer pause it begins anew
+CATCH_UP = 0.9  # seconds by which slots may have been missed; after a longer pause it begins anew
 VALID = 1.0  # seconds from its slot on in which a mail may begin
+SPREAD = 0.5  # seconds between the slots of a mail that is under two limits
 
 T = TypeVar("T")
 
@@ -32,13 +33,17 @@ class Slots:
     def __getitem__(self, i: int) -> float:
         return self.first + i * self.interval
 
+    def index_beside(self, other: float, i: int) -> int:
+        """Of the slots from the `i`th on, the first that is not too early for a mail with this other slot."""
+        return i + max(0, math.ceil((other - SPREAD - self[i]) / self.interval))
+
 
 def open_slots(interval: float, last: float | None, now: float) -> Slots:
     """The slots that may be given out at `now`, when `last` was the last one given out, by whatever interval."""
     first = now if last is None else last + interval
     if first < now - CATCH_UP:
         first = now
-    if last is not None and last > now + 2 * AHEAD:  # the clock was set back: no slot is given out so early
+    if last is not None and last > now + AHEAD + VALID:  # the clock was set back: no slot is given out so early
         first = now + interval
     if first > now + AHEAD - BATCH:
         return Slots(first, interval, 0)

@@ -20,7 +20,7 @@ from core.models import User
 from mailer.delivery.claim import Claim, claim_deliveries, claims_of, register_worker
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
-from mailer.delivery.throttle import AHEAD, BATCH, VALID
+from mailer.delivery.throttle import AHEAD, BATCH, SPREAD, VALID
 from mailer.models import AuditEntry, Mailing, Throttle
 from mailer.rates import Rate
 from mailer.throttling import held_to, set_rate
@@ -158,7 +158,7 @@ def test_what_was_given_back_is_taken_first_and_its_slot_is_lost(mailing: Mailin
     assert claimed(worker) == []
     with times.at(1):
         again = claimed(worker)
-    assert [claim.delivery_id for claim in again] == [claim.delivery_id for claim in first[: len(again)]]
+    assert [claim.delivery_id for claim in again[: len(first)]] == [claim.delivery_id for claim in first]
     assert {claim.number for claim in again} == {1}
 
 
@@ -225,6 +225,19 @@ def test_a_token_of_two_limits_is_good_in_both(mailing: Mailing, owner: User) ->
     claims = claim_deliveries(a_worker(), 250)
     assert all(claim.token and claim.token.not_before < claim.token.not_after for claim in claims)
     assert max(claim.token.not_before for claim in claims if claim.token) == pytest.approx(seconds() + AHEAD, abs=0.2)
+
+
+@pytest.mark.django_db
+def test_a_site_with_slots_to_spare_gives_late_ones_to_nobody_who_is_early(
+    mailing: Mailing, owner: User, times: Times
+) -> None:
+    set_rate(owner, Rate(50, 1), None)
+    set_rate(owner, Rate(7, 1), mailing)
+    worker = a_worker()
+    for _moment in times.every_fifth_of_a_second():
+        for claim in claimed(worker):
+            assert claim.token
+            assert claim.token.not_after - claim.token.not_before >= VALID - SPREAD - 0.001
 
 
 @pytest.mark.django_db

@@ -110,6 +110,12 @@ def test_slots_are_counted_from_the_first() -> None:
     assert [Slots(5.0, 0.5, 3)[i] for i in range(3)] == [5.0, 5.5, 6.0]
 
 
+@pytest.mark.parametrize(("other", "i"), [(0.0, 2), (11.4, 2), (11.6, 3), (14.5, 8), (14.6, 9)])
+def test_of_two_limits_the_slots_are_near_one_another(other: float, i: int) -> None:
+    """So that a token of both is good for a while, when the site has missed slots and the mailing has not."""
+    assert Slots(10.0, 0.5, 3).index_beside(other, 2) == i
+
+
 def test_it_deals_to_all_in_turn() -> None:
     assert dealt(["a1", "a2", "a3", "b1", "c1", "c2"], lambda word: word[0]) == ["a1", "b1", "c1", "a2", "c2", "a3"]
     assert dealt([], str) == []
