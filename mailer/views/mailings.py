@@ -203,14 +203,17 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
 
 
 def _pace(user: User, mailing: Mailing, progress: Progress, audience_size: int | None) -> dict[str, Any]:
-    """The limits that it is under, how long what is left takes at that rate, and the form that changes its own."""
+    """The limits that it is under, how long it takes at that rate, and the form that changes its own.
+
+    While it is sending its page tells the time that is left, and keeps it right.
+    """
     limits = held_to(mailing.pk)
-    left = progress.open if audience_size is None else audience_size
-    may_change = owns(user, mailing) and mailing.status in (Mailing.Status.SENDING, Mailing.Status.PAUSED)
+    to_go = progress.open if audience_size is None else audience_size
+    is_sending = mailing.status == Mailing.Status.SENDING
+    may_change = owns(user, mailing) and (is_sending or mailing.status == Mailing.Status.PAUSED)
     return {
         "limits": limits,
-        "seconds": limits.rate.seconds_for(left) if limits.rate else None,
-        "is_over": mailing.status in (Mailing.Status.COMPLETED, Mailing.Status.CANCELLED),
+        "seconds": limits.rate.seconds_for(to_go) if limits.rate and not is_sending else None,
         "form": RateForm(rate=limits.own) if may_change else None,
     }
 
