@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 from core.models import User
 from core.people import ACTIVE, ALLOWED, BLOCKED, CAPPED
 from mailer.models import AuditEntry, Delivery, Mailing
+from mailer.rates import rate_of
 from mailer.reasons import StatusReason
 
 ACTS: dict[str, str | Promise] = {
@@ -30,6 +31,7 @@ ACTS: dict[str, str | Promise] = {
     "resend": pgettext_lazy("history", "resending of uncertain ones chosen"),
     "treat_as_sent": pgettext_lazy("history", "uncertain ones treated as sent"),
     "window": pgettext_lazy("history", "window changed"),
+    "throttle": pgettext_lazy("history", "sending rate changed"),
     "block": pgettext_lazy("history", "blocked"),
     "unblock": pgettext_lazy("history", "unblocked"),
     "allow": pgettext_lazy("history", "sending allowed"),
@@ -41,6 +43,7 @@ STATES: dict[str, str | Promise] = {
     ALLOWED: pgettext_lazy("account", "allowed"),
     ACTIVE: pgettext_lazy("account", "active"),
     BLOCKED: pgettext_lazy("account", "blocked"),
+    "no_limit": pgettext_lazy("rate", "no limit"),
 }
 MINUTE = "%Y-%m-%dT%H:%MZ"  # UTC; a window is two of them with a slash between (ISO 8601)
 
@@ -77,10 +80,20 @@ def window_text(starts_at: datetime, ends_at: datetime) -> str:
 def _told(value: str) -> str:
     if value in STATES:
         return str(STATES[value])
-    try:
-        return " – ".join(_shown(moment) for moment in value.split("/"))
-    except ValueError:
-        return value
+    for read in (_window, _rate):
+        try:
+            return read(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _window(value: str) -> str:
+    return " – ".join(_shown(moment) for moment in value.split("/"))
+
+
+def _rate(value: str) -> str:
+    return str(rate_of(value))
 
 
 def _shown(minute: str) -> str:

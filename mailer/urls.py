@@ -11,6 +11,7 @@ from mailer.views import (
     mailcatcher,
     mailings,
     messages,
+    rates,
     recipients,
     users,
 )
@@ -52,6 +53,7 @@ mailing_urls = [
     path("mailings/<int:pk>/edit/", mailings.edit_mailing, name="mailing_edit"),
     path("mailings/<int:pk>/delete/", mailings.delete_mailing, name="mailing_delete"),
     path("mailings/<int:pk>/duplicate/", mailings.duplicate_mailing, name="mailing_duplicate"),
+    path("mailings/<int:pk>/rate/", rates.mailing_rate, name="mailing_rate"),
     path("mailings/<int:pk>/audience/", audience.mailing_audience, name="mailing_audience"),
     path("mailings/<int:pk>/deliveries/", attempts.delivery_list, name="delivery_list"),
     path("mailings/<int:pk>/deliveries/<int:delivery_pk>/", attempts.delivery_detail, name="delivery_detail"),
@@ -69,6 +71,7 @@ user_urls = [
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("sending-rate/", rates.site_rate_page, name="site_rate"),
     *recipient_urls,
     *message_urls,
     *mailing_urls,

@@ -9,6 +9,7 @@ from mailer.admin.records import (
     InstanceAdmin,
     MailingContentAdmin,
     MailingCountAdmin,
+    ThrottleAdmin,
     WorkerAdmin,
 )
 
@@ -24,5 +25,6 @@ __all__ = [
     "MailingCountAdmin",
     "MessageAdmin",
     "RecipientAdmin",
+    "ThrottleAdmin",
     "WorkerAdmin",
 ]

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from core.admin.bounded import ReadOnlyAdmin
-from mailer.models import AttemptCount, AuditEntry, Decision, Instance, MailingContent, MailingCount, Worker
+from mailer.models import AttemptCount, AuditEntry, Decision, Instance, MailingContent, MailingCount, Throttle, Worker
 from mailer.reasons import StatusReason
 
 BY_MAILING = _("The number of a mailing.")
@@ -32,6 +32,14 @@ class AttemptCountAdmin(ReadOnlyAdmin):
     list_display = ("mailing", "hour", "status", "worker", "n")
     list_select_related = ("mailing__message",)
     list_filter = ("hour",)
+    search_fields = ("mailing__id__exact",)
+    search_help_text = BY_MAILING
+
+
+@admin.register(Throttle)
+class ThrottleAdmin(ReadOnlyAdmin):
+    list_display = ("mailing", "most", "period", "last_slot_at")
+    list_select_related = ("mailing__message",)
     search_fields = ("mailing__id__exact",)
     search_help_text = BY_MAILING
 

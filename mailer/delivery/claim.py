@@ -16,8 +16,10 @@ from mailer.delivery.allowance import locked_allowances
 from mailer.delivery.counts import move_counts, moved
 from mailer.delivery.failpoints import reach
 from mailer.delivery.frontier import Frontier
+from mailer.delivery.limits import locked_limits, without_tokens
 from mailer.delivery.lookups import Among, Literally
 from mailer.delivery.rowset import rows_parameter, table_of
+from mailer.delivery.throttle import Token
 from mailer.models import Delivery, Worker
 
 State = Delivery.State
@@ -42,6 +44,7 @@ class Claim:
     message_id: str
     merge_data: dict[str, str]
     date: datetime
+    token: Token | None = None  # when it may go, where a limit is set
 
 
 def register_worker(host: str, boot_id: str) -> int:
@@ -82,22 +85,28 @@ def claim_deliveries(
     frontier = frontier or Frontier()
     owners = _sending_mailings(now, only_mailing, frontier.known())
     left = {owner: allowance.left for owner, allowance in locked_allowances(owners.values(), now).items()}
+    limits = locked_limits(owners)
+    most = limits.room(None, most)
     claims: list[Claim] = []
+    taken: Counter[int] = Counter()  # by mailing
 
     def claim_from(mailing_id: int, share: int) -> None:
         owner = owners[mailing_id]
-        taken = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share)), now, frontier)
+        own_room = limits.room(mailing_id, most) - taken[mailing_id]
+        found = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share), own_room), now, frontier)
         if owner in left:
-            left[owner] -= len(taken)
-        claims.extend(taken)
+            left[owner] -= len(found)
+        taken[mailing_id] += len(found)
+        claims.extend(found)
 
-    for position, mailing_id in enumerate(owners):
-        claim_from(mailing_id, -(-(most - len(claims)) // (len(owners) - position)))
-    for mailing_id in owners:  # what a small mailing left of its share
+    in_turn = limits.in_turn(owners)
+    for position, mailing_id in enumerate(in_turn):
+        claim_from(mailing_id, -(-(most - len(claims)) // (len(in_turn) - position)))
+    for mailing_id in in_turn:  # what a small mailing left of its share
         claim_from(mailing_id, most - len(claims))
     if claims:
         reach("claim.before_commit")
-    return claims
+    return limits.spend(claims)
 
 
 # In SQL, since the ORM takes a millisecond to word it. What is due is looked up for each mailing: an EXISTS PostgreSQL
@@ -161,7 +170,7 @@ def claims_of(worker_id: int) -> list[Claim]:
     """All that the worker holds by the database, whether it knows or not: the answer to a commit may get lost."""
     now = db_now()
     held = Delivery.objects.filter(IS_CLAIMED, worker=worker_id)
-    return [claim_of(delivery, now) for delivery in held.order_by("next_attempt_at", "id")]
+    return without_tokens([claim_of(delivery, now) for delivery in held.order_by("next_attempt_at", "id")])
 
 
 def claim_of(delivery: Delivery | Taken, now: datetime) -> Claim:

@@ -25,6 +25,7 @@ from mailer.delivery.events import publish_changes
 from mailer.delivery.failpoints import reach
 from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Recorded, Result
+from mailer.delivery.pacer import Pacer
 from mailer.delivery.recorder import Recorder
 from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
 from mailer.delivery.sender import Sender
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 SCHEDULE_EVERY = 1.0  # seconds
 IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were none
+PACED_LOOK = 0.2  # seconds, while a limit keeps claims back
 PUBLISH_EVERY = 0.2  # seconds
 LEAD = 0.05  # seconds of work that still wait when the next claim is asked for: it may have to wait for a commit
 CANCEL_AGAIN = 0.5  # seconds
@@ -89,6 +91,7 @@ class Engine:
         self._summary = Summary()
         self._failure: BaseException | None = None
         self._claims: asyncio.Queue[Claim | None] = asyncio.Queue()
+        self._pacer = Pacer(self._claims, seconds)
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()  # no longer than the leash lets it be
         self._composers: dict[int, Composer | TemplateProblem] = {}
         self._leash = Leash(2 * options.concurrency)
@@ -117,6 +120,7 @@ class Engine:
         claimer = self._start("claimer", self._claim_until_done())
         try:
             await claimer
+            self._pacer.stop()
             for _sender in senders:
                 self._claims.put_nowait(None)
             await asyncio.gather(*senders)
@@ -166,31 +170,33 @@ class Engine:
             claimed = await self._claim_some()
             if not claimed and not self._in_hand and await self._is_done():
                 return
-            if not claimed:
+            if claimed == 0 and self._pacer.waiting:
+                await asyncio.sleep(PACED_LOOK)  # whatever is recorded in between: a limit says when there is more
+            elif not claimed:
                 await _wait(self._wake, IDLE_LOOK)
 
-    async def _claim_some(self) -> bool:
-        """Claim before the hands are empty; a claim is at most a second of work."""
+    async def _claim_some(self) -> int | None:
+        """Claim before the hands are empty; a claim is at most a second of work. None where it was no time to."""
         rate = self._rate.per_second(seconds())
-        most = max(4 * self._options.concurrency, min(MOST_CLAIMED, rate))
+        most = max(2 * self._options.concurrency, min(MOST_CLAIMED, rate))
         if self._breaker.is_open or self._claims.qsize() > max(most // 2, int(LEAD * rate)):
-            return False
+            return None
         if self._answer_lost and self._in_hand:
-            return False  # what is in hand must be told from what the lost answer may have named
+            return None  # what is in hand must be told from what the lost answer may have named
         try:
             claims = await self._claim(most)
         except DATABASE_GONE as error:
             logger.warning("The database is away: %s", error)
             self._answer_lost = True
-            return False
+            return None
         self._answer_lost = False
         if claims:
             reach("claim.after_commit")
         self._in_hand.update(claim.mailing_id for claim in claims)
         await self._prepare_contents({claim.mailing_id for claim in claims})
         for claim in claims:
-            self._claims.put_nowait(claim)
-        return bool(claims)
+            self._pacer.put(claim)
+        return len(claims)
 
     async def _claim(self, most: int) -> list[Claim]:
         if self._answer_lost:

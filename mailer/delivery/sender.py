@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
 
+from core.clock import seconds
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer, Envelope
 from mailer.delivery.connection import ConnectFailed, Connection, Transaction
@@ -90,7 +91,7 @@ class Sender:
         self._loners.discard(claim.delivery_id)
         started_at = _now()
         async with self._breaker.turn() as may_try:
-            if not may_try or self._is_stopping() or not self._lets_through(claim):
+            if not may_try or self._is_stopping() or not self._may_begin(claim):
                 self._report(claim, withheld(Phase.CONNECT), started_at)
                 return
             try:
@@ -122,13 +123,17 @@ class Sender:
     def _rider(self, connection: Connection) -> Trip | None:
         """The next claim, its mail begun behind the one that is awaited, where it is there and may go."""
         while self._lets_riders(connection) and (claim := self._intake.peek()) is not None:
-            if claim.delivery_id in self._loners or not self._lets_through(claim):
+            if claim.delivery_id in self._loners or not self._may_begin(claim):
                 return None
             self._intake.drop()
             self._leash.begin()
             if (trip := self._begin(claim, connection, _now(), rides=True)) is not None:
                 return trip
         return None
+
+    def _may_begin(self, claim: Claim) -> bool:
+        is_late = claim.token is not None and claim.token.is_over(seconds())
+        return not is_late and self._lets_through(claim)
 
     def _lets_through(self, claim: Claim) -> bool:
         return self._gate.allows(claim.mailing_id)

@@ -13,9 +13,11 @@ from core.clock import db_now
 from core.forms.editing import EditForm
 from core.models import User
 from mailer.delivery.schedule import locked
+from mailer.forms.rates import most_field, period_field, rate_from, values_of
 from mailer.forms.times import WallTimeField, happens_twice
 from mailer.history import window_text
 from mailer.models import AuditEntry, Mailing, Message
+from mailer.throttling import held_to, set_rate
 
 EDITABLE = (Mailing.Status.DRAFT, Mailing.Status.SCHEDULED)
 DEFAULT_WINDOW = timedelta(days=7)
@@ -34,6 +36,8 @@ class MailingForm(EditForm):
     )
     starts_at = WallTimeField(label=gettext_lazy("Starts"))
     ends_at = WallTimeField(label=gettext_lazy("Ends"), help_text=gettext_lazy("What is not sent by then expires."))
+    most = most_field()
+    period = period_field()
 
     class Meta:
         model = Mailing
@@ -46,7 +50,7 @@ class MailingForm(EditForm):
         message.queryset = Message.objects.filter(owner=instance.owner_id).order_by("-updated_at", "-pk")
         message.empty_label = _("Choose a message")
         message.choices = list(message.choices)
-        self.initial["audience"] = self.saved_values(instance)["audience"]
+        self.initial.update(self._values_of_fields_of_its_own(instance))
         if instance.pk is None:
             now = db_now().replace(second=0, microsecond=0)
             self.initial |= {"starts_at": now, "ends_at": now + DEFAULT_WINDOW}
@@ -62,7 +66,11 @@ class MailingForm(EditForm):
         return cleaned
 
     def saved_values(self, instance: Mailing) -> dict[str, Any]:
-        return super().saved_values(instance) | {"audience": EVERYONE if instance.everyone else CHOSEN}
+        return super().saved_values(instance) | self._values_of_fields_of_its_own(instance)
+
+    def _values_of_fields_of_its_own(self, instance: Mailing) -> dict[str, Any]:
+        rate = held_to(instance.pk).own if instance.pk else None
+        return {"audience": EVERYONE if instance.everyone else CHOSEN, **values_of(rate)}
 
     def compare_with(self, current: Mailing) -> None:
         if current.status in EDITABLE:
@@ -90,10 +98,11 @@ class MailingForm(EditForm):
         mailing.everyone = self.cleaned_data["audience"] == EVERYONE
         if mailing.pk is None:
             mailing.save()
-            return mailing
-        before = locked(mailing.pk)
-        mailing.save(update_fields=["message", "everyone", "starts_at", "ends_at"])
-        audit_window(self.actor, before, mailing)
+        else:
+            before = locked(mailing.pk)
+            mailing.save(update_fields=["message", "everyone", "starts_at", "ends_at"])
+            audit_window(self.actor, before, mailing)
+        set_rate(self.actor, rate_from(self.cleaned_data), mailing)
         return mailing
 
     def times_that_happen_twice(self) -> list[str]:

@@ -12,7 +12,9 @@ from django.db.models import Sum
 from core.clock import db_now
 from mailer.delivery.allowance import Allowance, owners_held_back
 from mailer.models import Attempt, Delivery, Mailing, MailingCount, Worker
+from mailer.rates import Rate
 from mailer.reasons import NO_REASON
+from mailer.throttling import held_to
 
 State = Delivery.State
 Status = Mailing.Status
@@ -72,6 +74,7 @@ class Progress(Standing):
     rate: float  # attempts per second over the last seconds
     seconds_left: int | None  # until everything now due has been tried; None where it can't be told
     reason: Reason | None
+    limit: str = ""  # the rate that it is held to, as `Rate.code`
 
 
 def mailing_progress(mailing_id: int) -> Progress:
@@ -82,13 +85,16 @@ def mailing_progress(mailing_id: int) -> Progress:
     sending = mailing.status == Status.SENDING
     rate = _rate(mailing_id, db_now()) if sending else 0.0
     due = counts[State.QUEUED] + counts[State.SENDING]
+    limit = held_to(mailing_id).rate
+    speed = _speed(rate, limit) if sending else 0.0
     return Progress(
         counts=counts,
         total=standing.total,
         status=mailing.status,
         rate=rate,
-        seconds_left=round(due / rate) if rate and due and mailing.materialised_at else None,
+        seconds_left=round(due / speed) if speed and due and mailing.materialised_at else None,
         reason=_reason(mailing, counts),
+        limit=limit.code if limit else "",
     )
 
 
@@ -130,6 +136,13 @@ def _rate(mailing_id: int, now: datetime) -> float:
     full = len(times) == RATE_SAMPLE
     span = max(times) - min(times) if full else max(now - min(times), timedelta(seconds=1))
     return len(times) / max(span.total_seconds(), 0.01)
+
+
+def _speed(rate: float, limit: Rate | None) -> float:
+    """How fast it will go on, in attempts per second: a limit counts at once, also before anything has gone."""
+    if limit is None:
+        return rate
+    return min(rate, limit.per_second) if rate else limit.per_second
 
 
 def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:

@@ -24,6 +24,7 @@ from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
 from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
+from mailer.forms.rates import RateForm
 from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.not_sent import not_sent
@@ -31,6 +32,7 @@ from mailer.own_words import ENGINE
 from mailer.search import matching
 from mailer.stats.attempts import newest_attempts
 from mailer.stats.progress import Progress, delivery_counts, mailing_progress
+from mailer.throttling import held_to, set_rate
 
 SHOWN_AUDIT_ENTRIES = 30
 STOPPING = ("pause", "cancel")  # what managers may do to anybody's
@@ -145,13 +147,13 @@ def _delete_unless_launched(pk: int) -> bool:
 @require_POST
 async def duplicate_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
     original = await owned(request, Mailing.objects.all(), pk)
-    copy = await sync_to_async(_duplicate)(original)
+    copy = await sync_to_async(_duplicate)(original, request.user)
     messages.success(request, _("This is the copy: a draft with the same message and audience."))
     return redirect("mailing_detail", copy.pk)
 
 
 @transaction.atomic
-def _duplicate(original: Mailing) -> Mailing:
+def _duplicate(original: Mailing, actor: User) -> Mailing:
     now = db_now()
     copy = Mailing.objects.create(
         owner_id=original.owner_id,
@@ -163,6 +165,7 @@ def _duplicate(original: Mailing) -> Mailing:
     chosen = original.recipients.values_list("pk", flat=True)
     through = Mailing.recipients.through
     through.objects.bulk_create((through(mailing_id=copy.pk, recipient_id=key) for key in chosen), batch_size=5000)
+    set_rate(actor, held_to(original.pk).own, copy)
     return copy
 
 
@@ -178,6 +181,7 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
     ended = mailing.ends_at <= db_now()
     actions = [action for action in available_actions(mailing) if _may(user, action, mailing)]
     audit = AuditEntry.objects.filter(mailing=mailing).select_related("actor").order_by("-pk")
+    audience_size = None if mailing.is_launched else audience(mailing).count()
     return {
         "mailing": mailing,
         "is_owned": owns(user, mailing),
@@ -185,7 +189,8 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "progress": progress,
         "segments": segments(progress.counts),
         "attempts": newest_attempts(mailing.pk),
-        "audience_size": None if mailing.is_launched else audience(mailing).count(),
+        "audience_size": audience_size,
+        "pace": _pace(user, mailing, progress, audience_size),
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
         "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
@@ -194,6 +199,22 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "labels": dict(Attempt.Status.choices),
         "durations": duration_formats(),
         "phrases": ENGINE.for_scripts(),
+    }
+
+
+def _pace(user: User, mailing: Mailing, progress: Progress, audience_size: int | None) -> dict[str, Any]:
+    """The limits that it is under, how long it takes at that rate, and the form that changes its own.
+
+    While it is sending its page tells the time that is left, and keeps it right.
+    """
+    limits = held_to(mailing.pk)
+    to_go = progress.open if audience_size is None else audience_size
+    is_sending = mailing.status == Mailing.Status.SENDING
+    may_change = owns(user, mailing) and (is_sending or mailing.status == Mailing.Status.PAUSED)
+    return {
+        "limits": limits,
+        "seconds": limits.rate.seconds_for(to_go) if limits.rate and not is_sending else None,
+        "form": RateForm(rate=limits.own) if may_change else None,
     }
 
 

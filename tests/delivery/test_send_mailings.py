@@ -24,6 +24,8 @@ from mailer.delivery.audit import audit_mailing
 from mailer.delivery.gate import TRUSTED_FOR
 from mailer.delivery.schedule import change_status
 from mailer.models import Attempt, Delivery, Mailing, Worker
+from mailer.rates import Rate
+from mailer.throttling import set_rate
 from tests.support.engine import accepted_by, sending_process
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
 from tests.support.smtp_server import SmtpServer, drop_after_dot, greylist, refuse_sender, slow
@@ -275,3 +277,14 @@ def wait_until(condition: Callable[[], Any], most: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_it_says_how_long_a_limit_makes_it_take(owner: User, tmp_path: Path) -> None:
+    mailing = launched(owner, 40)
+    set_rate(owner, Rate(40, 1), mailing)
+    set_rate(owner, Rate(1200, 60), None)
+    with SmtpServer() as server:
+        status, said, complained = ran(tmp_path, server)
+    assert (status, said) == (0, "40 sent\n")
+    assert "All mailings go at 1,200 per minute at most: 40 queued take 2 s." in complained
+    assert f"Mailing {mailing.pk} goes at 40 per second at most: 40 queued take 1 s." in complained

@@ -148,7 +148,7 @@ async def test_without_room_on_the_leash_nothing_rides(tmp_path: Path) -> None:
             async with asyncio.timeout(5):
                 while len(server.accepted) < n:  # noqa: ASYNC110 - the server's thread is the one that changes it
                     await asyncio.sleep(0.005)
-            desk.leash.committed()
+            desk.leash.answered()
         results = await sending
     desk.close()
     assert kinds(results) == dict.fromkeys(range(3), Kind.ACCEPTED)

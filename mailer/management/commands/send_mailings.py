@@ -20,6 +20,7 @@ from mailer.delivery.restored import DatabaseWentBack
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule, work_left
 from mailer.delivery.supervise import send_forever, send_once
 from mailer.delivery.worker import LeaseLost
+from mailer.management.pace import expected_times
 from mailer.management.progress import progress_on, summary_of
 from mailer.models import Delivery, Mailing
 
@@ -48,6 +49,8 @@ class Command(BaseCommand):
             _start_now(options["mailing"])
         run_schedule(options["mailing"])
         total = work_left(options["mailing"]).due
+        for line in () if options["watch"] else expected_times(options["mailing"]):
+            self.stderr.write(line)
         until = Until.ALL_CLOSED if options["wait"] else Until.NOTHING_DUE
         try:
             summary = run(

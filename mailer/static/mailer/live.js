@@ -30,6 +30,7 @@ function show(frame) {
   const rendered = document.getElementById("notice").dataset.reason;
   const isOther = shownReason === null ? rendered !== (progress.reason?.code ?? "") : reason !== shownReason;
   if (progress.status !== shownStatus || isOther) refresh();
+  else if (progress.limit !== document.getElementById("pace")?.dataset.limit) refresh(["pace", "history"]);
   else refreshNotSent(progress.counts);
   shownStatus = progress.status;
   shownReason = reason;
@@ -107,7 +108,7 @@ function told(text) {
   return text;
 }
 
-async function refresh(ids = ["status", "actions", "notice", "not-sent", "history"]) {
+async function refresh(ids = ["status", "actions", "notice", "not-sent", "pace", "history"]) {
   const response = await fetch(location.href);
   if (!response.ok || response.redirected) return location.reload();
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
