@@ -132,6 +132,7 @@ class Attempt(models.Model):
         constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once_per_number")]
         indexes = [
             models.Index(fields=["mailing", "-id"], name="attempt_newest"),
+            models.Index(fields=["mailing", "-id"], name="attempt_not_success", condition=~Q(status="success")),
             models.Index(fields=["missing_journal"], name="attempt_unknown", condition=Q(status="uncertain")),
         ]
 
