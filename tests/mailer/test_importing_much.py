@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from core.models import User
-from mailer.importing import ImportReport, UnreadableFile, import_recipients
+from mailer.importing import ImportReport, UnreadableFile, import_recipients, writing
 from mailer.models import Recipient
 
 pytestmark = pytest.mark.django_db
@@ -61,12 +61,10 @@ def test_it_tells_of_the_first_bad_rows_and_how_many_there_are(owner: User, monk
 
 
 def test_it_writes_all_or_nothing(owner: User, small_chunks: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mailer.importing import writing
-
-    def fails_at_the_third(*arguments: int) -> writing.Written:
+    def fails_at_the_third(owner: User, after: int, last: int) -> int:
         if Recipient.objects.count() == 4:
             raise DatabaseError("the disk is full")
-        return write(owner, *arguments[1:])
+        return write(owner, after, last)
 
     write = writing._write
     monkeypatch.setattr(writing, "_write", fails_at_the_third)
@@ -87,6 +85,7 @@ def test_its_queries_grow_with_the_chunks_alone(owner: User) -> None:
 
 def test_its_memory_does_not_grow_with_the_file(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailer.importing.CHUNK", 500)
+    monkeypatch.setattr("mailer.importing.reading.PIECE", 10_000)
     peak(owner, 100)  # what is loaded once
     assert peak(owner, 8_000) < 1.3 * peak(owner, 2_000)
 
