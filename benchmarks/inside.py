@@ -26,7 +26,7 @@ from django.utils import timezone  # noqa: E402
 from benchmarks.mails import BODY, HTML, SUBJECT, address  # noqa: E402
 from core.models import User  # noqa: E402
 from mailer.delivery.schedule import change_status  # noqa: E402
-from mailer.models import Attempt, Delivery, Mailing, MailingContent, MailingCount, Message, Recipient  # noqa: E402
+from mailer.models import Attempt, Delivery, Mailing, MailingContent, MailingCount, Message, Recipient, Worker  # noqa: E402
 
 BATCH = 5_000
 
@@ -96,6 +96,11 @@ def reply_times(mailing_id: int) -> list[float]:
     return [at.timestamp() for at in found]
 
 
+def has_sender() -> bool:
+    """Whether a sender is running."""
+    return Worker.objects.filter(lease_expires_at__gt=timezone.now()).exists()
+
+
 def progress(mailing_id: int) -> dict[str, Any]:
     """Where a large mailing stands, told by its counters."""
     mailing = Mailing.objects.get(pk=mailing_id)
@@ -112,7 +117,7 @@ def progress(mailing_id: int) -> dict[str, Any]:
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     command.__name__: command
-    for command in (migrate, make_owner, has_html, make_mailing, start, measured, reply_times, progress)
+    for command in (migrate, make_owner, has_html, make_mailing, start, measured, reply_times, has_sender, progress)
 }
 
 

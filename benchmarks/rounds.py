@@ -25,6 +25,7 @@ class Sizes:
     few: int = 4_000  # at 20 ms
     bare_far: int = 1_500
     one_by_one: int = 1_500
+    one_by_one_far: int = 40
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Rounds:
             "html": lambda: self._ours(self.postgres, near, MANY, kind="html"),
             "watched": lambda: self._watched(near, MANY, self.session, "shown after"),
             "bare, 20 ms": lambda: peer("bare", far, sizes.bare_far, self.folder),
+            "django, 20 ms": lambda: peer("django", far, sizes.one_by_one_far, self.folder),
             "postgres, 20 ms": lambda: self._ours(self.postgres, far, FEW),
             "two workers, 20 ms": lambda: self._ours(self.postgres, far, FEW, workers=2),
             "watched, 20 ms": lambda: self._watched(far, FEW, self.few_session, "shown after, 20 ms"),
