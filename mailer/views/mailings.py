@@ -19,7 +19,7 @@ from core.clock import db_now
 from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
-from mailer.audience import audience
+from mailer.audience import audience_size
 from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
 from mailer.durations import duration_formats
@@ -185,7 +185,7 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "progress": progress,
         "segments": segments(progress.counts),
         "attempts": newest_attempts(mailing.pk),
-        "audience_size": None if mailing.is_launched else audience(mailing).count(),
+        "audience_size": None if mailing.is_launched else audience_size(mailing),
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
         "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
