@@ -7,11 +7,11 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 RUN := .venv/bin/python
 COVERAGE := $(RUN) -m coverage
 
-.PHONY: help run test check chaos coverage messages lock clean
+.PHONY: help run test check chaos bench bench-million coverage messages lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
 
 run: .venv/runtime .env ## Start the whole product on http://127.0.0.1:8000 (PORT=8001 for another)
 	@$(RUN) manage.py migrate --verbosity 0
@@ -51,6 +51,12 @@ EXPERIMENTS = export CHAOS_REPORT=$$(mktemp); \
 	TEST_DB=sqlite $(RUN) -m pytest $(AT_ONCE) tests/chaos; sqlite=$$?; \
 	$(RUN) -m tests.chaos.support.report $$CHAOS_REPORT; rm $$CHAOS_REPORT; \
 	exit $$((postgresql + sqlite))
+
+bench: .venv/dev ## Measure it against its peers on this machine, in ten minutes, and write docs/performance.md
+	@$(RUN) -m benchmarks --write
+
+bench-million: .venv/dev ## Import, mail to and look at a million recipients, in a quarter of an hour; the same page
+	@$(RUN) -m benchmarks.million --write
 
 coverage: test ## Write what the tests reached to htmlcov/index.html
 	@$(COVERAGE) html

@@ -5,8 +5,14 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from mailer.models import Mailing, Recipient
+from mailer.stats.large import counted_lately
 
 
 def audience(mailing: Mailing) -> QuerySet[Recipient]:
     """The mailing's recipients: all of its owner's, or those chosen by hand."""
     return Recipient.objects.filter(owner=mailing.owner_id) if mailing.everyone else mailing.recipients.all()
+
+
+def audience_size(mailing: Mailing) -> int:
+    """How many they are; of a great many, how many they were some seconds ago."""
+    return counted_lately(f"audience of {mailing.pk} {mailing.everyone}", audience(mailing).count)

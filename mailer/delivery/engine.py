@@ -37,6 +37,7 @@ from mailer.reasons import StatusReason
 logger = logging.getLogger(__name__)
 
 SCHEDULE_EVERY = 1.0  # seconds
+MAKE_EVERY = 0.02  # seconds between two chunks of a large mailing's deliveries; other senders come in between
 IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were none
 PACED_LOOK = 0.2  # seconds, while a limit keeps claims back
 PUBLISH_EVERY = 0.2  # seconds
@@ -257,9 +258,9 @@ class Engine:
 
     async def _keep_schedule(self) -> None:
         while True:
-            await self._database.patiently(run_schedule, self._options.only_mailing)
+            makes_more = await self._database.patiently(run_schedule, self._options.only_mailing)
             self._wake.set()
-            await asyncio.sleep(SCHEDULE_EVERY)
+            await asyncio.sleep(MAKE_EVERY if makes_more else SCHEDULE_EVERY)
 
     async def _keep_publishing(self) -> None:
         while True:

@@ -15,7 +15,7 @@ from mailer.delivery.insert_select import insert_select
 from mailer.models import Delivery, Mailing, MailingContent
 
 FIRST_CHUNK = 1_000
-CHUNK = 20_000  # about half a second; claims and the gate wait no longer for it
+CHUNK = 5_000  # a tenth of a second or two; claims, results and the gate wait no longer for it
 
 
 def materialise_rest(mailing: Mailing, now: datetime) -> None:
@@ -30,16 +30,22 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
     The mailing's row is locked. Where none are left it sets `materialised_at`. A crash in between is no harm: the next
     call goes on where the last committed one ended.
     """
-    last = Delivery.objects.filter(mailing=mailing).aggregate(last=Max("recipient_id"))["last"] or 0
-    people = audience(mailing).filter(pk__gt=last).order_by("pk")
-    keys = list(people.values_list("pk", flat=True)[:size])
-    if keys:
-        made = insert_select(Delivery, people.filter(pk__lte=keys[-1]), _values(mailing, now))
-        move_counts(mailing.pk, PAGES, {_first_state(mailing, now): made})
-    if len(keys) < size:
-        mailing.materialised_at = now
-    mailing.save(update_fields=["materialised_at"])
+    people = audience(mailing).filter(pk__gt=mailing.materialised_to).order_by("pk")
+    last = people.values_list("pk", flat=True)[size - 1 : size].first()
+    chunk = people if last is None else people.filter(pk__lte=last)
+    made = insert_select(Delivery, chunk, _values(mailing, now))
+    move_counts(mailing.pk, PAGES, {_first_state(mailing, now): made})
+    if last is None:
+        mailing.materialised_at, mailing.deliveries_to = now, newest_delivery()
+    else:
+        mailing.materialised_to = last
+    mailing.save(update_fields=["materialised_at", "materialised_to", "deliveries_to"])
     reach("materialise.before_commit")
+
+
+def newest_delivery() -> int:
+    """A key that no delivery of any mailing is above, as far as this transaction sees; 0 where there are none."""
+    return Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def _values(mailing: Mailing, now: datetime) -> dict[str, Combinable]:

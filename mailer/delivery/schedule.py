@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,11 +20,12 @@ from mailer.delivery.allowance import owners_held_back
 from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.doubt import in_doubt
 from mailer.delivery.events import publish_on_commit
-from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest
+from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest, newest_delivery
 from mailer.history import window_text
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
 from mailer.reasons import NO_REASON, OWNER_BLOCKED, WINDOW_ENDED, StatusReason
 from mailer.stats.caching import forget_on_commit
+from mailer.stats.progress import delivery_counts
 
 Status = Mailing.Status
 State = Delivery.State
@@ -194,7 +195,7 @@ def _launch(mailing: Mailing, now: datetime) -> None:
         token=secrets.token_hex(8),
         frozen_at=now,
     )
-    mailing.launched_at = now
+    mailing.launched_at, mailing.deliveries_after = now, newest_delivery()
     materialise_chunk(mailing, now, FIRST_CHUNK)
 
 
@@ -222,23 +223,38 @@ def work_left(only_mailing: int | None = None) -> WorkLeft:
     if only_mailing is not None:
         mailings = mailings.filter(pk=only_mailing)
     unmade = mailings.filter(materialised_at=None).count()
-    held_back = owners_held_back(mailings.values_list("owner", flat=True), now)
-    open_ones = Delivery.objects.filter(mailing__in=mailings, state__in=Delivery.OPEN)
-    later = Q(next_attempt_at__gt=now)
-    waiting = open_ones.filter(later | Q(mailing__owner__in=held_back), state__in=Delivery.WAITING)
-    figures = waiting.aggregate(n=Count("pk"), first=Min("next_attempt_at", filter=later))
-    times = [figures["first"], *(allowance.more_at for allowance in held_back.values())]
-    first = min((at for at in times if at), default=None)
-    return WorkLeft(open_ones.count() - figures["n"] + unmade, figures["n"], first)
+    owners = dict(mailings.values_list("pk", "owner"))
+    held_back = owners_held_back(owners.values(), now)
+    counts = delivery_counts(owners)
+    resting = _resting(owners, now)
+    open_ones = sum(_sum(counts[pk], Delivery.OPEN) for pk in owners)
+    later = sum(
+        _sum(counts[pk], Delivery.WAITING) if owner in held_back else resting.get(pk, (0, None))[0]
+        for pk, owner in owners.items()
+    )
+    times = [*(first for _n, first in resting.values()), *(allowance.more_at for allowance in held_back.values())]
+    return WorkLeft(max(0, open_ones - later) + unmade, later, min((at for at in times if at), default=None))
+
+
+def _resting(mailing_ids: Iterable[int], now: datetime) -> dict[int, tuple[int, datetime]]:
+    """Of each mailing how many deliveries wait for a later time, and the first of these times."""
+    later = Delivery.objects.filter(mailing__in=mailing_ids, state__in=Delivery.WAITING, next_attempt_at__gt=now)
+    found = later.order_by().values_list("mailing").annotate(Count("pk"), Min("next_attempt_at"))
+    return {pk: (n, first) for pk, n, first in found}
+
+
+def _sum(counts: Mapping[str, int], states: Iterable[str]) -> int:
+    return sum(counts[state] for state in states)
 
 
 # What the clock does.
 
 
-def run_schedule(only_mailing: int | None = None) -> None:
-    """Launch what is due, finish making its deliveries, expire what has ended, complete what is done.
+def run_schedule(only_mailing: int | None = None) -> bool:
+    """Launch what is due, make more of its deliveries, expire what has ended, complete what is done.
 
-    Every worker calls this every second; each step is done under the mailing's lock, by whoever comes first.
+    Every worker calls this every second; each step is done under the mailing's lock, by whoever comes first. Returns
+    whether there are deliveries to be made still: then the next call should come soon.
     """
     now = db_now()
     mailings = Mailing.objects.filter(pk=only_mailing) if only_mailing else Mailing.objects.all()
@@ -251,6 +267,7 @@ def run_schedule(only_mailing: int | None = None) -> None:
         _under_lock(pk, _materialise_more)
     for pk in _ids(mailings.filter(status__in=[Status.SENDING, Status.PAUSED])):
         _under_lock(pk, _settle)
+    return mailings.filter(launched_at__isnull=False, materialised_at=None).exists()
 
 
 def finish_materialising(owner: User) -> None:
@@ -301,9 +318,12 @@ def _settle(mailing: Mailing, now: datetime) -> None:
 
 
 def _has_open_deliveries(mailing: Mailing) -> bool:
-    return Delivery.objects.filter(mailing=mailing, state__in=Delivery.OPEN).exists()
+    """Asked every second, and so of the counters first: an index is slow to say that nothing is left in it."""
+    counts = delivery_counts([mailing.pk])[mailing.pk]
+    still_open = Delivery.objects.filter(mailing=mailing, state__in=Delivery.OPEN)
+    return _sum(counts, Delivery.OPEN) > 0 or still_open.exists()
 
 
 def _left_at_end(mailing: Mailing) -> StatusReason:
-    left = Delivery.objects.filter(mailing=mailing, state=State.EXPIRED).count()
+    left = delivery_counts([mailing.pk])[mailing.pk][State.EXPIRED]
     return StatusReason(WINDOW_ENDED, str(left)) if left else NO_REASON

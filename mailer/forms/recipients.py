@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -94,7 +94,8 @@ class ImportForm(forms.Form):
             raise ValidationError(_("Choose a file or paste its text: one of the two."))
         return cleaned
 
-    def data_to_import(self) -> bytes | str:
+    def data_to_import(self) -> BinaryIO | str:
+        """The file as it lies on the disk, or what was pasted."""
         file = self.cleaned_data["file"]
-        content: bytes | str = file.read() if file else self.cleaned_data["pasted"]
+        content: BinaryIO | str = file.file if file else self.cleaned_data["pasted"]
         return content

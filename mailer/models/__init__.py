@@ -1,5 +1,5 @@
 from mailer.models.audit import AuditEntry
-from mailer.models.deliveries import Attempt, Decision, Delivery, Worker
+from mailer.models.deliveries import Attempt, Decision, Delivery, Worker, deliveries_of
 from mailer.models.instance import Instance
 from mailer.models.mailings import AttemptCount, Mailing, MailingContent, MailingCount
 from mailer.models.messages import Message
@@ -20,4 +20,5 @@ __all__ = [
     "Recipient",
     "Throttle",
     "Worker",
+    "deliveries_of",
 ]

@@ -97,6 +97,12 @@ class Delivery(models.Model):
         return f"{self.email} ({self.state})"
 
 
+def deliveries_of(mailing: Mailing) -> models.QuerySet[Delivery]:
+    """The mailing's deliveries, between the keys that are theirs: so a page by key begins where they do."""
+    deliveries = Delivery.objects.filter(mailing=mailing, pk__gt=mailing.deliveries_after)
+    return deliveries if mailing.deliveries_to is None else deliveries.filter(pk__lte=mailing.deliveries_to)
+
+
 class Attempt(models.Model):
     """One SMTP transaction for a delivery. Append-only, but for an uncertain one that late evidence settles once."""
 
@@ -132,6 +138,7 @@ class Attempt(models.Model):
         constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once_per_number")]
         indexes = [
             models.Index(fields=["mailing", "-id"], name="attempt_newest"),
+            models.Index(fields=["mailing", "-id"], name="attempt_not_success", condition=~Q(status="success")),
             models.Index(fields=["missing_journal"], name="attempt_unknown", condition=Q(status="uncertain")),
         ]
 

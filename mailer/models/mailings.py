@@ -37,6 +37,12 @@ class Mailing(models.Model):
     status_words = models.TextField(_("quotation"), blank=True, editable=False)  # what the reason quotes
     launched_at = models.DateTimeField(_("launched"), null=True, editable=False)
     materialised_at = models.DateTimeField(_("deliveries made"), null=True, editable=False)
+    # How far making its deliveries has come: the key of the last recipient who has one.
+    materialised_to = models.BigIntegerField(_("deliveries made up to"), default=0, editable=False)
+    # Its deliveries' keys lie in between: so a page of them is found without an index of its own, which each mail would
+    # have to pay for.
+    deliveries_after = models.BigIntegerField(_("deliveries after"), default=0, editable=False)
+    deliveries_to = models.BigIntegerField(_("deliveries up to"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:

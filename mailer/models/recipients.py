@@ -14,7 +14,7 @@ class Recipient(models.Model):
     """A person in an owner's address book."""
 
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="recipients", verbose_name=_("owner")
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="recipients", db_index=False, verbose_name=_("owner")
     )
     email = models.CharField(_("email"), max_length=254)
     address_key = models.CharField(_("mailbox"), max_length=320, editable=False)
@@ -26,6 +26,7 @@ class Recipient(models.Model):
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
         constraints = [models.UniqueConstraint(fields=["owner", "address_key"], name="recipient_once_per_owner")]
+        indexes = [models.Index(fields=["owner", "id"], name="recipient_by_owner")]
 
     def __str__(self) -> str:
         return f"{self.full_name} <{self.email}>" if self.full_name else self.email

@@ -11,6 +11,7 @@ from core.clock import db_now
 from core.models import User
 from mailer.models import AttemptCount, Mailing, Recipient
 from mailer.stats.caching import EVERYBODY, PUBLIC, own, remembered
+from mailer.stats.large import counted_lately
 
 Status = Mailing.Status
 
@@ -57,7 +58,12 @@ def _mailings(owner: User | None) -> QuerySet[Mailing]:
 
 def _unique_recipients(owner: User | None) -> int:
     if owner:
-        return Recipient.objects.filter(owner=owner).count()  # an address is in an address book only once
+        people = Recipient.objects.filter(owner=owner)  # an address is in an address book only once
+        return counted_lately(f"recipients of {owner.pk}", people.count)
+    return counted_lately("recipients", _different_addresses)
+
+
+def _different_addresses() -> int:
     found = Recipient.objects.aggregate(n=Count("address_key", distinct=True))  # of a million: half a second
     return int(found["n"])
 

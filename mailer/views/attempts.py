@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asgiref.sync import sync_to_async
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import aget_object_or_404, render
@@ -12,8 +13,9 @@ from core.access import SignedInRequest, owns, seen
 from core.paging import page_by_key
 from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
-from mailer.models import Attempt, Decision, Delivery, Mailing
+from mailer.models import Attempt, Decision, Delivery, Mailing, deliveries_of
 from mailer.search import matching
+from mailer.stats.progress import delivery_counts
 
 PERHAPS_TWICE = "twice"  # beside the states in the list's filter
 
@@ -24,7 +26,7 @@ async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
     state, search = request.GET.get("state", ""), request.GET.get("q", "").strip()
     deliveries = matching(_of_state(mailing, state), search, "email", "full_name")
     choices = possible_choices(mailing, state) if owns(request.user, mailing) else []
-    found_count = await deliveries.acount() if choices else 0
+    found_count = await _count(mailing, deliveries, state, search) if choices else 0
     last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
     deliveries = deliveries.annotate(
         last_code=Subquery(last.values("reply_code")[:1]), last_words=Subquery(last.values("server_response")[:1])
@@ -46,8 +48,16 @@ def _of_state(mailing: Mailing, state: str) -> QuerySet[Delivery]:
     """The mailing's deliveries: of this state, or all where there is none of that name."""
     if state == PERHAPS_TWICE:
         return perhaps_twice(mailing.pk)
-    deliveries = Delivery.objects.filter(mailing=mailing)
+    deliveries = deliveries_of(mailing)
     return deliveries.filter(state=state) if state in Delivery.State.values else deliveries
+
+
+async def _count(mailing: Mailing, found: QuerySet[Delivery], state: str, search: str) -> int:
+    """How many are found: by the counters where they tell."""
+    if search or state not in Delivery.State.values:
+        return await found.acount()
+    counts = await sync_to_async(delivery_counts)([mailing.pk])
+    return counts[mailing.pk][state]
 
 
 @require_safe

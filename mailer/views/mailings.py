@@ -19,7 +19,7 @@ from core.clock import db_now
 from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
-from mailer.audience import audience
+from mailer.audience import audience_size
 from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
 from mailer.durations import duration_formats
@@ -181,7 +181,7 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
     ended = mailing.ends_at <= db_now()
     actions = [action for action in available_actions(mailing) if _may(user, action, mailing)]
     audit = AuditEntry.objects.filter(mailing=mailing).select_related("actor").order_by("-pk")
-    audience_size = None if mailing.is_launched else audience(mailing).count()
+    size = None if mailing.is_launched else audience_size(mailing)
     return {
         "mailing": mailing,
         "is_owned": owns(user, mailing),
@@ -189,8 +189,8 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "progress": progress,
         "segments": segments(progress.counts),
         "attempts": newest_attempts(mailing.pk),
-        "audience_size": audience_size,
-        "pace": _pace(user, mailing, progress, audience_size),
+        "audience_size": size,
+        "pace": _pace(user, mailing, progress, size),
         "actions": [action for action in actions if action != "start" or not ended],
         "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
         "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
@@ -202,13 +202,13 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
     }
 
 
-def _pace(user: User, mailing: Mailing, progress: Progress, audience_size: int | None) -> dict[str, Any]:
+def _pace(user: User, mailing: Mailing, progress: Progress, to_mail: int | None) -> dict[str, Any]:
     """The limits that it is under, how long it takes at that rate, and the form that changes its own.
 
     While it is sending its page tells the time that is left, and keeps it right.
     """
     limits = held_to(mailing.pk)
-    to_go = progress.open if audience_size is None else audience_size
+    to_go = progress.open if to_mail is None else to_mail
     is_sending = mailing.status == Mailing.Status.SENDING
     may_change = owns(user, mailing) and (is_sending or mailing.status == Mailing.Status.PAUSED)
     return {

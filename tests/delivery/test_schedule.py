@@ -7,6 +7,7 @@ import pytest
 from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery import materialise
+from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.schedule import (
     PERSONS_ACTIONS,
     TRANSITIONS,
@@ -135,6 +136,7 @@ def test_it_waits_with_completing_for_what_is_on_the_wire(owner: User) -> None:
         run_schedule()
         assert Mailing.objects.get().status == "sending"
         Delivery.objects.update(state="sent")
+        move_counts(mailing.pk, PAGES, {"queued": -1, "sent": 1})
         run_schedule()
     assert Mailing.objects.get().status == "completed"
 

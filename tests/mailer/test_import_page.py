@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from core.models import User
-from mailer.importing import LARGEST_FILE
 from mailer.models import Recipient
 from tests.support.mailings import make_recipients
 
@@ -50,6 +51,12 @@ def test_an_import_that_cannot_be_read_says_why(page: Client, fields: dict[str, 
     assert not Recipient.objects.exists()
 
 
+def test_it_imports_a_file_that_lies_on_the_disk(page: Client, settings: Any) -> None:
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    page.post(PAGE, {"file": SimpleUploadedFile("list.csv", "ana@example.com,Anna\r\nzoë@example.com,Zoë".encode())})
+    assert list(Recipient.objects.order_by("pk").values_list("full_name", flat=True)) == ["Anna", "Zoë"]
+
+
 def test_it_imports_what_is_pasted(page: Client) -> None:
     page.post(PAGE, {"pasted": "ana@example.com;Ana\n"})
     assert Recipient.objects.get().full_name == "Ana"
@@ -70,9 +77,10 @@ def test_a_text_that_cannot_be_read_is_kept(page: Client) -> None:
     assert shown.context["form"]["pasted"].value() == "  \0"
 
 
-def test_a_file_that_is_too_large_is_not_read(page: Client) -> None:
-    shown = page.post(PAGE, {"file": SimpleUploadedFile("list.csv", b"a" * (LARGEST_FILE + 1))})
-    assert shown.context["form"].errors["file"] == ["The file is larger than 20 MB."]
+def test_a_file_that_is_too_large_is_not_read(page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.forms.recipients.LARGEST_FILE", 2 * 1024 * 1024)
+    shown = page.post(PAGE, {"file": SimpleUploadedFile("list.csv", b"a" * (2 * 1024 * 1024 + 1))})
+    assert shown.context["form"].errors["file"] == ["The file is larger than 2 MB."]
     assert shown.context["report"] is None
 
 

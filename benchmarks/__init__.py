@@ -1,0 +1,1 @@
+"""What `make bench` and `make bench-million` run: `python -m benchmarks` and `python -m benchmarks.million`."""

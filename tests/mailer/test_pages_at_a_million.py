@@ -1,0 +1,119 @@
+"""What a page costs does not grow with the mailing: told by the plans that PostgreSQL makes, not by a clock."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.test import AsyncClient
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from core.models import User
+from mailer.delivery.counts import PAGES, move_counts
+from mailer.delivery.schedule import change_status, run_schedule, work_left
+from mailer.models import Attempt, Delivery, Mailing, deliveries_of
+from tests.support.mailings import make_crowd, make_mailing, make_recipients
+
+pytestmark = pytest.mark.django_db
+
+ON_POSTGRES = pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="plans are PostgreSQL's")
+CROWD = 2_500
+
+
+@pytest.fixture
+def mailings(owner: User) -> list[Mailing]:
+    """Three to the same crowd, one after another."""
+    make_crowd(owner, CROWD)
+    found = []
+    for _ in range(3):
+        mailing = make_mailing(owner)
+        change_status(mailing.pk, "start", owner)
+        while run_schedule():
+            pass
+        found.append(Mailing.objects.get(pk=mailing.pk))
+    return found
+
+
+def analyze() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def rows_read(queryset: Any) -> int:
+    """How many rows PostgreSQL looked at for it, by EXPLAIN ANALYZE."""
+    [[plan]] = [json.loads(queryset.explain(format="json", analyze=True))]
+    return _rows_read(plan["Plan"])
+
+
+def _rows_read(node: dict[str, Any]) -> int:
+    looked_at = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    here = looked_at if "Relation Name" in node else 0
+    return int(here) + sum(_rows_read(child) for child in node.get("Plans", []))
+
+
+@ON_POSTGRES
+def test_a_page_of_an_old_mailings_deliveries_passes_over_nobody_elses(mailings: list[Mailing]) -> None:
+    analyze()
+    for mailing in mailings:
+        assert Delivery.objects.filter(mailing=mailing).count() == deliveries_of(mailing).count() == CROWD
+        assert rows_read(deliveries_of(mailing).order_by("-pk")[:51]) == 51
+        first = deliveries_of(mailing).order_by("pk")[0].pk
+        assert rows_read(deliveries_of(mailing).filter(pk__lt=first).order_by("-pk")[:51]) == 0
+
+
+@ON_POSTGRES
+def test_a_few_failures_among_many_are_found_at_once(mailings: list[Mailing]) -> None:
+    mailing, now = mailings[0], timezone.now()
+    attempts = [
+        Attempt(delivery=delivery, mailing=mailing, number=1, status="failure" if n < 3 else "success", started_at=now)
+        for n, delivery in enumerate(Delivery.objects.filter(mailing=mailing).order_by("pk"))
+    ]
+    Attempt.objects.bulk_create(attempts)
+    analyze()
+    failures = Attempt.objects.filter(mailing=mailing, status="failure").order_by("-pk")[:51]
+    assert rows_read(failures) == 3
+
+
+@ON_POSTGRES
+def test_the_next_chunk_of_a_mailing_begins_where_the_last_one_ended(owner: User) -> None:
+    make_crowd(owner, CROWD)
+    mailing = make_mailing(owner)
+    change_status(mailing.pk, "start", owner)
+    analyze()
+    with CaptureQueriesContext(connection) as queries:
+        run_schedule()
+    assert not [query for query in queries if "MAX" in query["sql"] and "recipient_id" in query["sql"]]
+    made = next(query["sql"] for query in queries if query["sql"].startswith('INSERT INTO "mailer_delivery"'))
+    assert f'"id" > {Mailing.objects.get(pk=mailing.pk).materialised_to}' in made
+
+
+def test_looking_for_work_reads_the_counters(mailings: list[Mailing]) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        left = work_left()
+    assert (left.due, left.later) == (3 * CROWD, 0)
+    about_deliveries = [query["sql"] for query in queries if 'FROM "mailer_delivery"' in query["sql"]]
+    assert len(about_deliveries) == 1
+    assert "next_attempt_at" in about_deliveries[0]
+
+
+async def test_the_number_beside_a_choice_is_the_counters(
+    owner: User, signed_in: Callable[[User], AsyncClient]
+) -> None:
+    @sync_to_async
+    def failed_one() -> Mailing:
+        make_recipients(owner, "ana@example.com", "boris@example.com")
+        mailing = make_mailing(owner)
+        change_status(mailing.pk, "start", owner)
+        Delivery.objects.filter(email="ana@example.com").update(state="failed")
+        move_counts(mailing.pk, PAGES, {"queued": -1, "failed": 1})
+        return mailing
+
+    mailing = await failed_one()
+    shown = await signed_in(owner).get(f"/mailings/{mailing.pk}/deliveries/?state=failed")
+    assert shown.context["found_count"] == 1
