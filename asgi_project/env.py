@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from mailer.delivery.dkim_keys import KeyProblem, read_key
+from mailer.domains.names import DOMAIN, SELECTOR, ascii_domain
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -126,6 +129,47 @@ def journal_sync(value: str) -> str:
     return value.strip()
 
 
+def domain(value: str) -> str:
+    name = ascii_domain(value.strip())
+    if name and not DOMAIN.fullmatch(name):
+        raise ValueError("takes a domain like example.com, or nothing")
+    return name
+
+
+def selectors(value: str) -> list[str]:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if len(names) > 2 or len(set(names)) < len(names) or not all(SELECTOR.fullmatch(name) for name in names):
+        raise ValueError("takes a name in letters, digits and hyphens, or two different ones separated by a comma")
+    return names
+
+
+def key_files(value: str) -> list[Path]:
+    files = [BASE_DIR / name.strip() for name in value.split(",") if name.strip()]
+    if len(files) > 2:
+        raise ValueError("takes the path of a PEM file, or two separated by a comma")
+    for file in files:
+        try:
+            read_key(file)
+        except KeyProblem as problem:
+            raise ValueError(f"takes private keys: {problem}.") from problem
+    return files
+
+
+def dns_resolver(value: str) -> tuple[str, int] | None:
+    """Address and port, or None for the system's."""
+    if not value.strip():
+        return None
+    parts = urlsplit(f"//{value.strip()}")
+    try:
+        address = str(ipaddress.ip_address(parts.hostname or ""))
+        given = 53 if parts.port is None else port(str(parts.port))
+    except ValueError:
+        given = 0
+    if not given or parts.netloc != value.strip() or parts.username is not None:
+        raise ValueError("takes an IP address and a port, like 127.0.0.1:53 or [::1]:53, or nothing")
+    return address, given
+
+
 @dataclass(frozen=True)
 class Variable:
     """One variable: how it is read, its default, and its default under the embedded start where that differs."""
@@ -158,6 +202,10 @@ VARIABLES: dict[str, Variable] = {
     "EMAIL_USE_TLS": Variable(boolean, "True", embedded="False"),
     "EMAIL_USE_SSL": Variable(boolean, "False"),
     "DEFAULT_FROM_EMAIL": Variable(sender, "Mailing Service <noreply@localhost>", embedded="Demo <demo@example.com>"),
+    "DKIM_DOMAIN": Variable(domain, ""),
+    "DKIM_SELECTOR": Variable(selectors, ""),
+    "DKIM_KEY_FILE": Variable(key_files, ""),
+    "DNS_RESOLVER": Variable(dns_resolver, ""),
     "MAILCATCHER_PORT": Variable(port, "1025"),
     "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
     "SEND_CONCURRENCY": Variable(positive_integer, "20"),

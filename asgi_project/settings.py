@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from asgi_project.env import BASE_DIR, MAKE_A_KEY, embedded_secret_key, load, made_folder
 from core.loopback import is_loopback
+from mailer.domains.names import domain_of
 
 env = load()
 
@@ -221,6 +223,13 @@ if EMAIL_USE_SSL and EMAIL_USE_TLS:
 EMAIL_TIMEOUT = 30
 DEFAULT_FROM_EMAIL: str = env["DEFAULT_FROM_EMAIL"]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+DKIM_DOMAIN: str = env["DKIM_DOMAIN"] or domain_of(DEFAULT_FROM_EMAIL)
+DKIM_SELECTOR: list[str] = env["DKIM_SELECTOR"]
+DKIM_KEY_FILE: list[Path] = env["DKIM_KEY_FILE"]  # one for each selector
+if len(DKIM_SELECTOR) != len(DKIM_KEY_FILE):
+    raise ImproperlyConfigured("DKIM_SELECTOR and DKIM_KEY_FILE belong together: give as many of one as of the other.")
+DNS_RESOLVER: tuple[str, int] | None = env["DNS_RESOLVER"]
 
 MAILCATCHER_PORT: int = env["MAILCATCHER_PORT"]
 EMBEDDED_SENDER: bool = env["EMBEDDED_SENDER"]
