@@ -14,23 +14,8 @@ SELECTOR = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9
 # Labels of the DNS may have an underscore too, as in _dmarc and _spf.
 DNS_NAME = re.compile(r"(?=.{4,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
 # What is no name of the public DNS (RFC 6761, 6762, 7686, 9476, and ICANN's .internal).
-LOCAL = frozenset(
-    [
-        "arpa",
-        "alt",
-        "corp",
-        "home",
-        "internal",
-        "intranet",
-        "invalid",
-        "lan",
-        "local",
-        "localdomain",
-        "localhost",
-        "onion",
-        "private",
-    ]
-)
+LOCAL = {"arpa", "alt", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost"}
+LOCAL |= {"onion", "private"}
 
 
 def ascii_domain(text: str) -> str:
