@@ -207,6 +207,7 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user",
     "change_password": "5/m/user",
     "reauthenticate": "10/m/user",
+    "check_domain": "10/m/user",
 }
 
 EMAIL_BACKEND: str = env["EMAIL_BACKEND"]

@@ -6,6 +6,7 @@ from mailer.views import (
     attempts,
     audience,
     choices,
+    domains,
     health,
     home,
     mailcatcher,
@@ -61,6 +62,11 @@ mailing_urls = [
     path("mailings/<int:pk>/<str:action>/", mailings.change_mailing_status, name="mailing_action"),
 ]
 
+domain_urls = [
+    path("domains/", domains.domain_page, name="domain_page"),
+    path("domains/report/", domains.domain_report, name="domain_report"),
+]
+
 user_urls = [
     path("users/", users.user_list, name="user_list"),
     path("users/<int:pk>/", users.user_detail, name="user_detail"),
@@ -72,6 +78,7 @@ urlpatterns = [
     *recipient_urls,
     *message_urls,
     *mailing_urls,
+    *domain_urls,
     *user_urls,
     *mailcatcher_urls,
     *health_urls,
