@@ -12,7 +12,16 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from mailer.delivery.dkim_keys import ADVISED_RSA, SHORTEST_RSA, PrivateKey, dns_value, kind_of, public_value, read_key
+from mailer.delivery.dkim_keys import (
+    ADVISED_RSA,
+    SHORTEST_RSA,
+    KeyProblem,
+    PrivateKey,
+    dns_value,
+    kind_of,
+    public_value,
+    read_key,
+)
 from mailer.domains.findings import Record, Result, Status
 from mailer.domains.lookups import Lookups, Outcome
 from mailer.domains.names import is_aligned
@@ -41,10 +50,18 @@ async def check_dkim(dns: Lookups, domain: str, selector: str = "") -> Result:
             % {"signed": settings.DKIM_DOMAIN, "domain": domain},
         )
     else:
-        keys = await asyncio.gather(*(asyncio.to_thread(read_key, file) for file in settings.DKIM_KEY_FILE))
-        for selector, key in zip(settings.DKIM_SELECTOR, keys, strict=True):
-            await _judge_record(dns, found, f"{selector}._domainkey.{settings.DKIM_DOMAIN}", key)
+        await _judge_our_keys(dns, found)
     return found
+
+
+async def _judge_our_keys(dns: Lookups, found: Result) -> None:
+    for selector, file in zip(settings.DKIM_SELECTOR, settings.DKIM_KEY_FILE, strict=True):
+        try:
+            key = await asyncio.to_thread(read_key, file)
+        except KeyProblem:  # its text names the file, which is not for everybody
+            found.add(Status.FAIL, _("The key of the selector %(name)s can’t be read here.") % {"name": selector})
+        else:
+            await _judge_record(dns, found, f"{selector}._domainkey.{settings.DKIM_DOMAIN}", key)
 
 
 async def _judge_record(dns: Lookups, found: Result, name: str, key: PrivateKey | None) -> None:

@@ -65,11 +65,16 @@ def _judge(found: Result, domain: str, place: str, records: list[str]) -> None:
     applied = tags.get("sp", policy).lower() if place != domain else policy
     found.add(Status.PASS, _("There is a DMARC policy for the domain: %(policy)s.") % {"policy": applied})
     _judge_alignment(found, domain, is_strict=tags.get("adkim", "r").lower() == "s")
-    if "mailto:" not in tags.get("rua", "").lower():
+    if not tags.get("rua"):
         found.add(
             Status.WARN,
-            _("Nobody gets reports. With rua=mailto:ADDRESS in the record, receivers tell who sends as you."),
+            _(
+                "Nobody gets reports. With rua= in the record, receivers tell who sends as you; "
+                "name a mailbox that is there."
+            ),
         )
+        reporting = f"{records[0].rstrip(' ;')}; rua=mailto:dmarc@{place}"
+        found.publish = [Record(f"_dmarc.{place}", "TXT", reporting)]
 
 
 def _judge_alignment(found: Result, domain: str, *, is_strict: bool) -> None:

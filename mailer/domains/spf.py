@@ -27,10 +27,9 @@ async def check_spf(dns: Lookups, domain: str, senders: Sequence[Address]) -> Re
         found.add(Status.UNKNOWN, policy.detail)
     if policy.problem in ("", "none"):
         additions = await judge_coverage(dns, found, policy, senders)
-        if additions:
-            found.publish = [Record(domain, "TXT", amended(policy, additions))]
-    if not policy.problem:
-        _judge_ending(found, policy)
+        is_open = not policy.problem and _ends_openly(found, policy)
+        if additions or is_open:
+            found.publish = [Record(domain, "TXT", amended(policy, additions, closed=is_open))]
     return found
 
 
@@ -63,21 +62,26 @@ def _faults(policy: Policy, tally: Tally) -> Iterator[str]:
         ) % {"n": tally.void, "limit": MOST_VOID}
 
 
-def _judge_ending(found: Result, policy: Policy) -> None:
-    """What the record says of all others; and what is out of use."""
+def _ends_openly(found: Result, policy: Policy) -> bool:
+    """Adds what the record lacks as to all others, and what is out of use; returns whether it needs another end."""
     terms = [step.term for step in policy.steps]
     if any(term.name == "ptr" for term in terms):
         found.add(Status.WARN, _("“ptr” is out of use: some receivers ignore it. Name addresses instead."))
     ending = next((term for term in terms if term.name in ("all", "redirect")), None)
     if ending is None or (ending.name == "all" and ending.qualifier == "?"):
         found.add(Status.WARN, _("The record does not say what to think of other senders. End it with ~all or -all."))
-    elif ending.name == "all" and ending.qualifier == "+":
+        return True
+    if ending.name == "all" and ending.qualifier == "+":
         found.add(Status.WARN, _("With +all anybody may send as you, and receivers trust it less. End it with ~all."))
+        return True
+    return False
 
 
-def amended(policy: Policy, additions: list[str]) -> str:
-    """The record with these terms put before its others, or a new one."""
+def amended(policy: Policy, additions: list[str], *, closed: bool = False) -> str:
+    """The record with these terms put before its others, and with another end where asked for; or a new record."""
     if not policy.records:
         return " ".join(["v=spf1", *additions, "~all"])
-    version, _space, rest = policy.records[0].partition(" ")
-    return " ".join([version, *additions, *rest.split()])
+    version, *terms = policy.records[0].split()
+    if closed:
+        terms = [*(term for term in terms if term.lower() not in ("all", "+all", "?all")), "~all"]
+    return " ".join([version, *additions, *terms])

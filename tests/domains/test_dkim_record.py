@@ -88,6 +88,12 @@ def test_each_of_two_keys_is_looked_up(ask: Ask, settings: Any, tmp_path: Path) 
     assert dkim_of(ask(zone)).status == "pass"
 
 
+def test_a_key_that_is_gone_from_here_is_told_without_its_path(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").unlink()
+    found = dkim_of(ask(GOOD))
+    assert told(found, "fail") == "The key of the selector rsa can’t be read here."
+
+
 def test_a_key_of_another_organisation_does_not_count(ask: Ask) -> None:
     found = dkim_of(ask(GOOD, domain="example.org"))
     assert "signed here for example.com, which does not count for example.org" in told(found, "fail")

@@ -75,7 +75,10 @@ def test_a_dns_that_does_not_answer_is_neither_pass_nor_fault(ask: Ask, trouble:
 
 
 def test_a_policy_without_reports_is_warned_of(ask: Ask) -> None:
-    assert "rua=mailto:" in told(dmarc_of(ask(policy("v=DMARC1; p=none"))), "warn")
+    found = dmarc_of(ask(policy("v=DMARC1; p=none;")))
+    assert "Nobody gets reports" in told(found, "warn")
+    value = "v=DMARC1; p=none; rua=mailto:dmarc@example.com"
+    assert found.publish == [Record("_dmarc.example.com", "TXT", value)]
 
 
 @pytest.mark.parametrize(("mode", "status"), [("", "pass"), ("; adkim=r", "pass"), ("; adkim=s", "warn")])

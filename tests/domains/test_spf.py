@@ -104,19 +104,20 @@ def test_two_names_may_be_gone_and_three_may_not(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "warning"),
+    ("record", "warning", "end"),
     [
-        ("v=spf1 {} +all", "anybody may send as you"),
-        ("v=spf1 {} all", "anybody may send as you"),
-        ("v=spf1 {} ?all", "does not say what to think of other senders"),
-        ("v=spf1 {}", "does not say what to think of other senders"),
-        ("v=spf1 {} ptr -all", "out of use"),
+        ("v=spf1 {} +all", "anybody may send as you", ["~all"]),
+        ("v=spf1 {} all", "anybody may send as you", ["~all"]),
+        ("v=spf1 {} ?all", "does not say what to think of other senders", ["~all"]),
+        ("v=spf1 {}", "does not say what to think of other senders", ["~all"]),
+        ("v=spf1 {} ptr -all", "out of use", []),
     ],
 )
-def test_it_warns_of_a_record_that_passes_but_is_weak(ask: Ask, record: str, warning: str) -> None:
+def test_it_warns_of_a_record_that_passes_but_is_weak(ask: Ask, record: str, warning: str, end: list[str]) -> None:
     found = spf_of(ask(spf(record.format(f"ip4:{SENDER}")), ip=SENDER))
     assert found.status == "warn"
     assert warning in told(found, "warn")
+    assert [record.value for record in found.publish] == [f"v=spf1 ip4:{SENDER} {ending}" for ending in end]
 
 
 @pytest.mark.parametrize("trouble", [silent("b.com"), refuse("b.com")])
