@@ -170,7 +170,13 @@ VARIABLES: dict[str, Variable] = {
 }
 
 
-SECRETS = {"SECRET_KEY", "UNSUBSCRIBE_KEY", "DB_PASSWORD", "EMAIL_HOST_PASSWORD", "REDIS_URL"}  # never shown, not in an error either
+SECRETS = {
+    "SECRET_KEY",
+    "UNSUBSCRIBE_KEY",
+    "DB_PASSWORD",
+    "EMAIL_HOST_PASSWORD",
+    "REDIS_URL",
+}  # never shown, not in an error either
 
 
 class Settings:
