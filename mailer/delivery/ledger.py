@@ -115,7 +115,9 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
             recorded.outcomes[change.state] += 1
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
             recorded.to_pause[result.claim.mailing_id] = why_paused(result.outcome)
-    for mailing_id, words in {r.claim.mailing_id: words_of(r.outcome) for r in mine if r.outcome.blames_content}.items():
+    for mailing_id, words in {
+        r.claim.mailing_id: words_of(r.outcome) for r in mine if r.outcome.blames_content
+    }.items():
         if is_refused_too_often(mailing_id):
             recorded.to_pause.setdefault(mailing_id, StatusReason(REFUSED_TOO_OFTEN, words))
     for change, delivery_ids in by_change.items():

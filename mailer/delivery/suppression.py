@@ -65,7 +65,7 @@ def suppressed_in_hand(worker_id: int) -> frozenset[int]:
     if not rows:
         return frozenset()
     active_now = Suppression.objects.filter(lifted_at=None, address_key__in={key for _pk, _owner, key in rows})
-    found = set(active_now.values_list("address_key", "owner"))
+    found: set[tuple[str, int | None]] = set(active_now.values_list("address_key", "owner_id"))
     return frozenset(pk for pk, owner, key in rows if (key, owner) in found or (key, None) in found)
 
 

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='suppression',
-            index=models.Index(fields=['owner', 'address_key'], name='suppression_history'),
+            index=models.Index(fields=['address_key', 'owner'], name='suppression_history'),
         ),
         migrations.AddConstraint(
             model_name='suppression',

@@ -84,7 +84,7 @@ class Suppression(models.Model):
         ]
         indexes = [
             models.Index(fields=["owner", "-id"], name="suppression_by_owner"),
-            models.Index(fields=["owner", "address_key"], name="suppression_history"),
+            models.Index(fields=["address_key", "owner"], name="suppression_history"),
         ]
 
     def __str__(self) -> str:
