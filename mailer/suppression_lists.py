@@ -1,30 +1,26 @@
-"""Lists of addresses as files: read into suppressions, and written from them, row by row."""
+"""Lists of addresses that are to be suppressed: read from files and texts, row by row."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import IO, TextIO
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from mailer.addresses import address_key, clean_address
 from mailer.consent import Ground, suppress
 from mailer.importing import HEADINGS, SHOWN, InvalidRow, UnreadableFile
-from mailer.models import Suppression
+from mailer.suppression_export import without_fence
 
 BATCH = 1_000  # addresses in one transaction; senders record in between
-CHUNK = 2_000  # rows of an export
 MOST_INVALID = 500  # rows kept of those that were left out
-
-COLUMNS = ("email", "reason", "source", "since", "lifted", "why lifted")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the start of one
 
 
 @dataclass
@@ -36,26 +32,30 @@ class Report:
     left_out: int = 0
     invalid: list[InvalidRow] = field(default_factory=list)  # the first of those left out
 
+    def leave_out(self, row: InvalidRow) -> None:
+        self.left_out += 1
+        if self.left_out <= MOST_INVALID:
+            self.invalid.append(row)
+
 
 def suppress_list(ground: Ground, listed: IO[bytes] | str) -> Report:
-    """Suppress every address of a CSV or text file, or of such a text. Told again, it changes nothing.
+    """Suppress every address of a CSV or text file, which is closed then, or of such a text.
 
     Of a table with a heading row its column of addresses counts, else whatever has an @-sign. Raises UnreadableFile,
     before anything is done.
     """
-    text: TextIO = io.StringIO(listed, newline="") if isinstance(listed, str) else _decoded(listed)
     report = Report()
     batch: set[str] = set()
-    for found in _addresses(text):
-        if isinstance(found, InvalidRow):
-            report.left_out += 1
-            report.invalid += [found] if report.left_out <= MOST_INVALID else []
-            continue
-        batch.add(found)
-        if len(batch) == BATCH:
-            _write(ground, batch, report)
-            batch = set()
-    _write(ground, batch, report)
+    with _text(listed) as text:
+        for found in _addresses(text):
+            if isinstance(found, InvalidRow):
+                report.leave_out(found)
+                continue
+            batch.add(found)
+            if len(batch) == BATCH:
+                _write(ground, batch, report)
+                batch = set()
+        _write(ground, batch, report)
     return report
 
 
@@ -65,25 +65,36 @@ def _write(ground: Ground, keys: set[str], report: Report) -> None:
     report.known += len(keys) - added
 
 
-def _decoded(file: IO[bytes]) -> TextIO:
-    """The file as text. Read through once, so that nothing is done where a part of it can't be read."""
+@contextmanager
+def _text(listed: IO[bytes] | str) -> Iterator[TextIO]:
+    """Read through once, so that nothing is done where a part of it can't be read."""
+    with io.StringIO(listed, newline="") if isinstance(listed, str) else _decoding(listed) as text:
+        lines = _readable_lines(text)
+        if not lines and not isinstance(listed, str):
+            raise UnreadableFile(_("The file is empty."))
+        text.seek(0)
+        yield text
+
+
+def _decoding(file: IO[bytes]) -> TextIO:
     beginning = file.read(2)
-    encoding = "utf-16" if beginning in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     file.seek(0)
-    text = io.TextIOWrapper(file, encoding, newline="")
-    line = 0
+    encoding = "utf-16" if beginning in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    return io.TextIOWrapper(file, encoding, newline="")
+
+
+def _readable_lines(text: TextIO) -> int:
+    """How many lines it has. Raises UnreadableFile."""
+    lines = 0
     try:
-        for line, _text in enumerate(text, 1):  # noqa: B007 - the number is what an error tells
-            continue
+        for _line in text:
+            lines += 1
     except UnicodeError as error:
         raise UnreadableFile(
             _("The file is not in UTF-8: line %(line)d cannot be read. Save it as “CSV UTF-8” and try again.")
-            % {"line": line + 1}
+            % {"line": lines + 1}
         ) from error
-    if not line:
-        raise UnreadableFile(_("The file is empty."))
-    text.seek(0)
-    return text
+    return lines
 
 
 def _addresses(text: TextIO) -> Iterator[str | InvalidRow]:
@@ -108,7 +119,7 @@ def _rows(text: TextIO) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(text, delimiter=delimiter)
     while True:
         try:
-            cells = [_without_fence(cell.strip()) for cell in next(reader)]
+            cells = [without_fence(cell.strip()) for cell in next(reader)]
         except StopIteration:
             return
         except csv.Error:  # a cell without end
@@ -128,32 +139,3 @@ def _meant(cells: list[str], column: int | None) -> list[str]:
     if column is not None:
         return [cells[column] if column < len(cells) else ""]
     return [cell for cell in cells if "@" in cell] or [" ".join(cells)]
-
-
-async def exported(suppressions: QuerySet[Suppression]) -> AsyncIterator[str]:
-    """CSV, oldest first, read in pieces: a heading, then a line for each."""
-    yield _line(COLUMNS)
-    last = 0
-    while rows := [row async for row in suppressions.filter(pk__gt=last).order_by("pk")[:CHUNK]]:
-        yield "".join(_line(_cells(row)) for row in rows)
-        last = rows[-1].pk
-
-
-def _cells(row: Suppression) -> tuple[str, ...]:
-    lifted = row.lifted_at.isoformat() if row.lifted_at else ""
-    return row.address_key, row.reason, row.source, row.created_at.isoformat(), lifted, row.lift_reason
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(_fenced(cell) for cell in cells)
-    return line.getvalue()
-
-
-def _fenced(cell: str) -> str:
-    """The cell, not to be taken for a formula by whoever opens the file."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def _without_fence(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell

@@ -20,7 +20,8 @@ from mailer.forms.suppressions import LiftForm, SuppressForm
 from mailer.importing import UnreadableFile
 from mailer.models import Suppression
 from mailer.search import matching
-from mailer.suppression_lists import exported, suppress_list
+from mailer.suppression_export import exported
+from mailer.suppression_lists import suppress_list
 
 SITE = "site"  # beside "mine" and "everybody"
 LIFTED = "lifted"  # beside the reasons in the list's filter

@@ -1,4 +1,4 @@
-"""From one second after the commit of a pause, a cancel or a window's end no body goes out that it forbids.
+"""From one second after the commit of a pause, a cancel, a window's end or an unsubscribe no body goes out against it.
 
 CHAOS=full for 200 races each, else 50.
 """
@@ -19,10 +19,11 @@ from asgiref.sync import sync_to_async
 
 from core.clock import db_now
 from core.models import User
+from mailer.consent import unsubscribe
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.engine import Until
 from mailer.delivery.schedule import change_status
-from mailer.models import Delivery, Mailing, MailingContent
+from mailer.models import Delivery, Mailing, MailingContent, Suppression
 from tests.support.engine import send, until
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.smtp_server import SmtpServer, slow
@@ -87,6 +88,45 @@ async def test_nothing_goes_out_a_second_after_it_was_forbidden(
     assert len(late) > 0.8 * len(forbidden)
     assert max(late.values()) <= GRACE
     await sync_to_async(is_sound)(server, list(forbidden), {"sent", STATE_LEFT[how]})
+
+
+async def test_nothing_goes_to_an_address_a_second_after_it_was_unsubscribed(
+    owner: User, server: SmtpServer, settings: Any
+) -> None:
+    await sync_to_async(make_crowd)(owner, RECIPIENTS)
+    late: list[float] = []
+    with server:
+        settings.EMAIL_PORT = server.port
+        for _round in range(ROUNDS):
+            mailings = await sync_to_async(launched)(owner)
+            running = asyncio.create_task(send(Until.STOPPED, concurrency=20, stop=(stop := asyncio.Event())))
+            await until(partial(all_under_way, mailings))
+            forbidden: dict[str, float] = {}
+            for address in random.sample([f"r{n}@example.com" for n in range(RECIPIENTS)], AT_ONCE):
+                delivery = await Delivery.objects.select_related("mailing").aget(mailing=mailings[0], email=address)
+                await sync_to_async(unsubscribe)(delivery)
+                forbidden[address] = time.time()
+                await asyncio.sleep(random.uniform(0, 0.02))
+            await asyncio.sleep(GRACE + 0.5)
+            stop.set()
+            await running
+            last = {mail.rcpt_to: mail.at for mail in server.accepted}
+            late += [last[address] - moment for address, moment in forbidden.items() if address in last]
+            await sync_to_async(is_sound)(server, [mailing.pk for mailing in mailings], {"sent", "queued", "skipped"})
+            assert not await Delivery.objects.filter(email__in=forbidden, state__in=Delivery.OPEN).aexists()
+            await sync_to_async(over)(owner, mailings, server)
+    after = sum(seconds > 0 for seconds in late)
+    print(f"unsubscribe: {len(late)} races, {after} with a body after it, the last {max(late):.3f} s")  # noqa: T201
+    assert len(late) > 0.8 * AT_ONCE * ROUNDS
+    assert max(late) <= GRACE
+
+
+def over(owner: User, mailings: list[Mailing], server: SmtpServer) -> None:
+    """Leave nothing of this round for the next."""
+    for mailing in mailings:
+        change_status(mailing.pk, "cancel", owner)
+    Suppression.objects.update(lifted_at=db_now())
+    server.accepted.clear()
 
 
 async def all_under_way(mailings: list[Mailing]) -> bool:

@@ -167,7 +167,7 @@ def test_it_works_when_recipient_and_mailing_are_gone_or_over(
 def test_a_forged_token_does_nothing_and_asks_no_database(link: str, visitor: Client, act: str) -> None:
     for n in range(50):
         token = link[3:-1]
-        forged = f"/u/{token[:n % 20]}{'B' if token[n % 20] == 'A' else 'A'}{token[n % 20 + 1 :]}/"
+        forged = f"/u/{token[: n % 20]}{'B' if token[n % 20] == 'A' else 'A'}{token[n % 20 + 1 :]}/"
         with CaptureQueriesContext(connection) as captured:
             response: Any = getattr(visitor, act)(forged)
         assert response.status_code == 404
