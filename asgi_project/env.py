@@ -36,7 +36,7 @@ KNOWN_KEYS = re.compile(r"django-insecure|change.?me|your.?secret|secret.?key")
 
 
 def secret_key(value: str) -> str:
-    """The key, or "" for none. Who guesses it signs in as anybody."""
+    """The key, or "" for none. Who guesses it signs in as anybody, or unsubscribes anybody."""
     key = value.strip()
     repeats_itself = key in (key * 2)[1:-1]
     if key and (len(key) < 50 or len(set(key)) < 10 or repeats_itself or KNOWN_KEYS.search(key.casefold())):
@@ -182,6 +182,7 @@ class Variable:
 VARIABLES: dict[str, Variable] = {
     "EMBEDDED": Variable(boolean, "False"),
     "SECRET_KEY": Variable(secret_key, ""),
+    "UNSUBSCRIBE_KEY": Variable(secret_key, ""),
     "DEBUG": Variable(boolean, "False", embedded="True"),
     "PORT": Variable(port, "8000"),
     "SITE_URL": Variable(site_url, "http://127.0.0.1:8000"),
@@ -217,7 +218,13 @@ VARIABLES: dict[str, Variable] = {
 }
 
 
-SECRETS = {"SECRET_KEY", "DB_PASSWORD", "EMAIL_HOST_PASSWORD", "REDIS_URL"}  # never shown, not in an error either
+SECRETS = {
+    "SECRET_KEY",
+    "UNSUBSCRIBE_KEY",
+    "DB_PASSWORD",
+    "EMAIL_HOST_PASSWORD",
+    "REDIS_URL",
+}  # never shown, not in an error either
 
 
 class Settings:
@@ -279,9 +286,9 @@ def made_folder(path: Path) -> Path:
     return path
 
 
-def embedded_secret_key(data_dir: Path) -> str:
-    """The secret key of an embedded start: made once, readable by its owner alone."""
-    path = data_dir / "secret_key"
+def embedded_secret_key(data_dir: Path, name: str = "secret_key") -> str:
+    """A secret key of an embedded start: made once, readable by its owner alone."""
+    path = data_dir / name
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

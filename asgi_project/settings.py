@@ -21,6 +21,8 @@ DATA_DIR = made_folder(BASE_DIR / env["DATA_DIR"])
 SECRET_KEY: str = env["SECRET_KEY"] or (embedded_secret_key(DATA_DIR) if EMBEDDED else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(f"SECRET_KEY is empty. Make one with `{MAKE_A_KEY}` and write it into .env.")
+# Empty: mailer/signing.py takes the SECRET_KEY, and warns.
+UNSUBSCRIBE_KEY: str = env["UNSUBSCRIBE_KEY"] or (embedded_secret_key(DATA_DIR, "unsubscribe_key") if EMBEDDED else "")
 
 PORT: int = env["PORT"]
 SITE_URL: str = f"http://127.0.0.1:{PORT}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]

@@ -1,14 +1,20 @@
-"""What `manage.py check`, and every start, warns of."""
+"""What `manage.py check` says about the mail: at every start of DKIM's keys, with `--deploy` of UNSUBSCRIBE_KEY."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
 
 from mailer.delivery.dkim_keys import ADVISED_RSA, is_short, read_key
 from mailer.domains.names import domain_of, is_aligned
+
+NO_UNSUBSCRIBE_KEY = Warning(
+    "UNSUBSCRIBE_KEY is empty: the links to unsubscribe are signed with SECRET_KEY, and end with it.",
+    hint="Give it the value of SECRET_KEY now, so that the links stay good; it must outlive a new SECRET_KEY.",
+    id="mailer.W003",
+)
 
 
 @register
@@ -41,3 +47,8 @@ def _short_keys() -> list[CheckMessage]:
         for file in settings.DKIM_KEY_FILE
         if is_short(read_key(file))
     ]
+
+
+@register(Tags.security, deploy=True)
+def check_unsubscribe_key(**_options: Any) -> list[CheckMessage]:
+    return [] if settings.UNSUBSCRIBE_KEY else [NO_UNSUBSCRIBE_KEY]

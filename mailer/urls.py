@@ -13,6 +13,8 @@ from mailer.views import (
     mailings,
     messages,
     recipients,
+    suppressions,
+    unsubscribe,
     users,
 )
 
@@ -36,6 +38,14 @@ recipient_urls = [
     path("recipients/<int:pk>/", recipients.recipient_detail, name="recipient_detail"),
     path("recipients/<int:pk>/edit/", recipients.edit_recipient, name="recipient_edit"),
     path("recipients/<int:pk>/delete/", recipients.delete_recipient, name="recipient_delete"),
+]
+
+suppression_urls = [
+    path("suppressions/", suppressions.suppression_list, name="suppression_list"),
+    path("suppressions/add/", suppressions.add_suppressions, name="suppression_add"),
+    path("suppressions/export/", suppressions.export_suppressions, name="suppression_export"),
+    path("suppressions/<int:pk>/", suppressions.suppression_detail, name="suppression_detail"),
+    path("suppressions/<int:pk>/lift/", suppressions.lift_suppression, name="suppression_lift"),
 ]
 
 message_urls = [
@@ -76,6 +86,8 @@ user_urls = [
 urlpatterns = [
     path("", home.home, name="home"),
     *recipient_urls,
+    *suppression_urls,
+    path("u/<str:token>/", unsubscribe.unsubscribe_page, name="unsubscribe"),
     *message_urls,
     *mailing_urls,
     *domain_urls,

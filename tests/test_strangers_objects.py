@@ -16,7 +16,7 @@ from django.test import Client
 import core
 import mailer.forms
 from core.models import User
-from mailer.models import Delivery, Mailing, Message, Recipient
+from mailer.models import Delivery, Mailing, Message, Recipient, Suppression
 from tests.support.addresses import OURS, address
 from tests.support.belongings import belongings_of
 
@@ -72,6 +72,7 @@ def rows_of(user: User) -> list[list[dict[str, Any]]]:
         Message.objects.filter(owner=user),
         Recipient.objects.filter(owner=user),
         Mailing.objects.filter(owner=user),
+        Suppression.objects.filter(owner=user),
         Delivery.objects.filter(mailing__owner=user),
         Mailing.recipients.through.objects.filter(mailing__owner=user),
     ]
@@ -85,7 +86,7 @@ def test_no_page_takes_them_from_a_post(
     before = rows_of(stranger)
     smuggled = {word: str(pk) for word, pk in theirs.items()} | {"recipients": str(theirs["recipient"])}
     smuggled |= {"owner": str(stranger.pk), "pk": str(theirs["mailing"]), "id": str(theirs["mailing"])}
-    valid = {"subject": "Hi", "body": "Hello", "email": "new@example.com", "audience": "chosen", **window()}
+    valid = {"subject": "Hi", "body": "Hello", "email": "new@example.com", "why": "x", "audience": "chosen", **window()}
     for act in ("add", "add_all", "remove", "remove_all"):
         with transaction.atomic():
             page.post(address(name, mine), valid | smuggled | {"act": act})
@@ -121,7 +122,7 @@ def test_a_delivery_is_found_under_its_own_mailing_alone(
     assert page.get(f"/mailings/{theirs['sending']}/deliveries/{mine['delivery']}/").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["mailings", "messages", "recipients"])
+@pytest.mark.parametrize("path", ["mailings", "messages", "recipients", "suppressions"])
 def test_a_search_finds_ones_own_alone(page: Client, theirs: dict[str, int], path: str) -> None:
-    for query in ("?q=private", "?q=secret", "?q=hidden&whose=everybody"):
+    for query in ("?q=private", "?q=secret", "?q=hidden&whose=everybody", "?q=nobody&whose=site"):
         assert page.get(f"/{path}/{query}").context["page"].rows == []

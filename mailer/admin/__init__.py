@@ -11,6 +11,7 @@ from mailer.admin.records import (
     MailingCountAdmin,
     WorkerAdmin,
 )
+from mailer.admin.suppressions import SuppressionAdmin
 
 __all__ = [
     "AttemptAdmin",
@@ -24,5 +25,6 @@ __all__ = [
     "MailingCountAdmin",
     "MessageAdmin",
     "RecipientAdmin",
+    "SuppressionAdmin",
     "WorkerAdmin",
 ]

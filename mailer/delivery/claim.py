@@ -13,6 +13,7 @@ from core.clock import db_now
 from mailer.delivery.allowance import locked_allowances
 from mailer.delivery.counts import move_counts
 from mailer.delivery.failpoints import reach
+from mailer.delivery.suppression import without_suppressed
 from mailer.models import Delivery, Mailing, Worker
 
 State = Delivery.State
@@ -72,7 +73,7 @@ def claim_deliveries(worker_id: int, most: int, only_mailing: int | None = None)
 
     def claim_from(mailing_id: int, share: int) -> None:
         owner = owners[mailing_id]
-        taken = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share)), now)
+        taken = _claim_from(mailing_id, owner, worker_id, min(share, left.get(owner, share)), now)
         if owner in left:
             left[owner] -= len(taken)
         claims.extend(taken)
@@ -96,7 +97,7 @@ def _sending_mailings(now: datetime, only_mailing: int | None) -> dict[int, int]
     return {pk: owner for pk, owner in owners if due.filter(mailing=pk).exists()}
 
 
-def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime) -> list[Claim]:
+def _claim_from(mailing_id: int, owner_id: int, worker_id: int, most: int, now: datetime) -> list[Claim]:
     if most == 0:
         return []
     due = (
@@ -104,7 +105,7 @@ def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime) -> li
         .filter(mailing=mailing_id, state__in=Delivery.WAITING, next_attempt_at__lte=now)
         .order_by("next_attempt_at", "id")[:most]
     )
-    deliveries = list(due)
+    deliveries = without_suppressed(owner_id, list(due), worker_id)
     Delivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries]).update(
         state=State.SENDING, worker=worker_id, dated_at=Coalesce("dated_at", now)
     )

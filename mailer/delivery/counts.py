@@ -12,7 +12,7 @@ from mailer.models import Attempt, AttemptCount, MailingCount
 
 AttemptKey = tuple[int, datetime, str]  # mailing, hour, status
 
-PAGES = 0  # the worker number under which pages and commands count; they hold the mailing's row lock
+PAGES = 0  # the worker number under which pages and commands count; they hold the mailing's row lock, or share it
 
 
 def move_counts(mailing_id: int, by_worker: int, changes: Mapping[str, int]) -> None:
@@ -21,8 +21,10 @@ def move_counts(mailing_id: int, by_worker: int, changes: Mapping[str, int]) -> 
         if not change:
             continue
         row = MailingCount.objects.filter(mailing=mailing_id, worker=by_worker, state=state)
-        if not row.update(n=F("n") + change):
-            MailingCount.objects.create(mailing_id=mailing_id, worker=by_worker, state=state, n=change)
+        if not row.update(n=F("n") + change):  # the first of its kind; two pages may come with it at once
+            first = MailingCount(mailing_id=mailing_id, worker=by_worker, state=state, n=0)
+            MailingCount.objects.bulk_create([first], ignore_conflicts=True)
+            row.update(n=F("n") + change)
 
 
 def moved(moves: Mapping[tuple[str, str], int]) -> Counter[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,10 +27,12 @@ from mailer.delivery.ledger import (
     move,
     why_paused,
     windows_under_share_lock,
+    words_of,
 )
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
 from mailer.delivery.schedule import TransitionRefused, change_status
+from mailer.delivery.suppression import Bounce, suppress_bounced
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import NOT_SENT_AFTER_ALL, StatusReason
 
@@ -82,6 +84,7 @@ def settle(worker_id: int, found: Sequence[Evidence], counted_by: int | None = N
         outcomes[attempt.delivery_id].append(evidence.outcome)
     Attempt.objects.bulk_update(attempts, REWRITTEN)
     recount_attempts(counted_by or worker_id, attempts, Status.UNCERTAIN)
+    suppress_bounced(list(_bounces(deliveries, outcomes)))
     return _follow(deliveries, outcomes, windows, counted_by or worker_id)
 
 
@@ -114,6 +117,13 @@ def _rewrite(attempt: Attempt, evidence: Evidence) -> None:
     attempt.reply_code, attempt.enhanced_code = outcome.reply_code, outcome.enhanced_code
     attempt.server_response = NOT_HANDED_OVER if outcome.kind is Kind.WITHHELD else outcome.server_response
     attempt.evidence, attempt.resolved_at = evidence.source, db_now()
+
+
+def _bounces(deliveries: Sequence[Delivery], outcomes: Mapping[int, Sequence[Outcome]]) -> Iterator[Bounce]:
+    for delivery in deliveries:
+        for outcome in outcomes.get(delivery.pk, ()):
+            if outcome.suppresses:
+                yield Bounce(delivery.pk, delivery.mailing_id, delivery.address_key, words_of(outcome))
 
 
 # What a delivery may have come to since a person chose to resend it, without having been sent again.

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from core.clock import db_now
+from mailer.addresses import address_key
 from mailer.delivery.claim import Claim
 from mailer.delivery.counts import count_attempts, move_counts, moved
 from mailer.delivery.doubt import in_doubt
@@ -20,6 +21,7 @@ from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
 from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
 from mailer.delivery.refusals import is_refused_too_often
 from mailer.delivery.retry import hinted_wait, next_attempt_at
+from mailer.delivery.suppression import Bounce, Released, suppress_bounced, suppressed_among
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import CANNOT_BE_SENT, LOGIN_REFUSED, REFUSED_TOO_OFTEN, StatusReason
 
@@ -90,17 +92,21 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
     attempts = [_attempt(result) for result in mine if result.outcome.is_charged]
     Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
     count_attempts(counted_by or worker_id, attempts)
+    suppress_bounced([_bounce(result) for result in mine if result.outcome.suppresses])
+    suppressed = suppressed_among(_released(result) for result in mine if _may_wait(result.outcome))
 
     by_change: dict[Change, list[int]] = defaultdict(list)
     recorded = Recorded(not_held=not_held)
     moves: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
-    unknown = _unknown_if_closed(mine, windows, now)
+    unknown = _unknown_if_closed(mine, windows, suppressed, now)
     for result in mine:
         suspicion = suspicions.get(result.claim.delivery_id)
         pause = suspicion.pause if suspicion else UNCHARGED_PAUSE
         change = _change(result, windows[result.claim.mailing_id], now, pause)
-        if change.state in (State.CANCELLED, State.EXPIRED) and result.claim.delivery_id in unknown:
-            change = replace(change, state=State.UNCERTAIN)
+        if change.state in Delivery.WAITING and result.claim.delivery_id in suppressed:
+            change = replace(change, state=State.SKIPPED, state_reason=suppressed[result.claim.delivery_id])
+        if change.state in (State.CANCELLED, State.EXPIRED, State.SKIPPED) and result.claim.delivery_id in unknown:
+            change = replace(change, state=State.UNCERTAIN, state_reason="")
         by_change[change].append(result.claim.delivery_id)
         moves[result.claim.mailing_id][(State.SENDING, change.state)] += 1
         recorded.mailing_ids.add(result.claim.mailing_id)
@@ -109,7 +115,9 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
             recorded.outcomes[change.state] += 1
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
             recorded.to_pause[result.claim.mailing_id] = why_paused(result.outcome)
-    for mailing_id, words in {r.claim.mailing_id: _words(r.outcome) for r in mine if r.outcome.blames_content}.items():
+    for mailing_id, words in {
+        r.claim.mailing_id: words_of(r.outcome) for r in mine if r.outcome.blames_content
+    }.items():
         if is_refused_too_often(mailing_id):
             recorded.to_pause.setdefault(mailing_id, StatusReason(REFUSED_TOO_OFTEN, words))
     for change, delivery_ids in by_change.items():
@@ -127,6 +135,7 @@ class Change:
     state: str
     charged: bool
     next_attempt_at: datetime | None = None
+    state_reason: str = ""  # why it is skipped
 
 
 def _change(result: Result, window: Window, now: datetime, pause: timedelta) -> Change:
@@ -148,6 +157,21 @@ def _change(result: Result, window: Window, now: datetime, pause: timedelta) -> 
     return Change(window.state_of_open(State.DEFERRED, now), True, again or window.ends_at)
 
 
+def _may_wait(outcome: Outcome) -> bool:
+    """Whether a delivery with this outcome is tried again."""
+    return not outcome.is_charged or outcome.kind is Kind.DEFERRED
+
+
+def _released(result: Result) -> Released:
+    claim = result.claim
+    return Released(claim.delivery_id, claim.mailing_id, address_key(claim.email))
+
+
+def _bounce(result: Result) -> Bounce:
+    claim = result.claim
+    return Bounce(claim.delivery_id, claim.mailing_id, address_key(claim.email), words_of(result.outcome))
+
+
 def _suspicions(results: Sequence[Result]) -> dict[int, Suspicion]:
     """What to think of those that broke the connection in their own transaction."""
     broken = {result.claim.delivery_id: result.finished_at for result in results if result.outcome.breaks}
@@ -162,9 +186,12 @@ def _charged_if_proved(result: Result, suspicions: Mapping[int, Suspicion]) -> R
     return replace(result, outcome=charged_after_all(result.outcome))
 
 
-def _unknown_if_closed(results: Sequence[Result], windows: dict[int, Window], now: datetime) -> set[int]:
-    """Of the results' deliveries in mailings that are over, those that are uncertain if not sent after all."""
-    resent = [r.claim for r in results if r.claim.number > 1 and not windows[r.claim.mailing_id].is_open(now)]
+def _unknown_if_closed(
+    results: Sequence[Result], windows: dict[int, Window], suppressed: Mapping[int, str], now: datetime
+) -> set[int]:
+    """Of the results' deliveries that go no further, those that are uncertain if not sent after all."""
+    again = [result.claim for result in results if result.claim.number > 1]
+    resent = [c for c in again if c.delivery_id in suppressed or not windows[c.mailing_id].is_open(now)]
     if not resent:
         return set()
     found = in_doubt({claim.mailing_id for claim in resent}).filter(pk__in=[claim.delivery_id for claim in resent])
@@ -208,10 +235,11 @@ def _attempt(result: Result) -> Attempt:
 def why_paused(outcome: Outcome) -> StatusReason:
     """Why the mailing cannot go on, with the server's words, for the person who can mend it."""
     without_reply = LOGIN_REFUSED if outcome.scope is Scope.ACCOUNT else CANNOT_BE_SENT
-    return StatusReason(outcome.advice or without_reply, _words(outcome))
+    return StatusReason(outcome.advice or without_reply, words_of(outcome))
 
 
-def _words(outcome: Outcome) -> str:
+def words_of(outcome: Outcome) -> str:
+    """The server's reply, code and text."""
     return f"{outcome.reply_code or ''} {outcome.server_response}".strip()
 
 
@@ -229,6 +257,8 @@ def move(delivery_ids: list[int], change: Change) -> None:
         changes["attempt_count"] = F("attempt_count") + 1
     if change.charged and change.state == State.DEFERRED:
         changes |= {"break_count": 0, "broke_at": None}
+    if change.state_reason:
+        changes["state_reason"] = change.state_reason
     if change.next_attempt_at is not None:
         changes["next_attempt_at"] = change.next_attempt_at
     Delivery.objects.filter(pk__in=delivery_ids).update(**changes)

@@ -66,7 +66,7 @@ class Sender:
             reach("release")
         self._leash.begin()
         async with self._breaker.turn() as may_try:
-            if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id):
+            if not may_try or self._is_stopping() or not self._gate.allows(claim.mailing_id, claim.delivery_id):
                 return withheld(Phase.CONNECT)
             try:
                 connection = await self._connected()
@@ -90,7 +90,7 @@ class Sender:
 
         async def hand_over() -> bool:
             nonlocal handed_over
-            if not self._gate.allows(claim.mailing_id):
+            if not self._gate.allows(claim.mailing_id, claim.delivery_id):
                 return False
             reach("journal.before_handing_over")
             self._journal.handing_over(claim.delivery_id, claim.number, timezone.now().timestamp())
@@ -98,7 +98,7 @@ class Sender:
             handed_over = True
             await self._journal.synced()
             # Once more: the disk may have taken its time, or the process been frozen and lost its claims.
-            return self._gate.allows(claim.mailing_id)
+            return self._gate.allows(claim.mailing_id, claim.delivery_id)
 
         outcome = await connection.deliver(envelope, hand_over)
         if handed_over:

@@ -4,6 +4,7 @@ from mailer.models.instance import Instance
 from mailer.models.mailings import AttemptCount, Mailing, MailingContent, MailingCount
 from mailer.models.messages import Message
 from mailer.models.recipients import Recipient
+from mailer.models.suppressions import Suppression
 
 __all__ = [
     "Attempt",
@@ -17,5 +18,6 @@ __all__ = [
     "MailingCount",
     "Message",
     "Recipient",
+    "Suppression",
     "Worker",
 ]

@@ -12,7 +12,7 @@ from core.access import SignedInRequest, owns, seen
 from core.paging import page_by_key
 from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
-from mailer.models import Attempt, Decision, Delivery, Mailing
+from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression
 from mailer.search import matching
 
 PERHAPS_TWICE = "twice"  # beside the states in the list's filter
@@ -62,9 +62,16 @@ async def delivery_detail(request: SignedInRequest, pk: int, delivery_pk: int) -
         "attempts": attempts,
         "decisions": [decision async for decision in decisions],
         "choices": possible_choices(mailing, delivery.state) if owns(request.user, mailing) else [],
+        "suppression": await _suppression(mailing, delivery),
         "perhaps_twice": await perhaps_twice(pk).filter(pk=delivery_pk).aexists(),
     }
     return render(request, "mailer/mailings/delivery.html", context)
+
+
+async def _suppression(mailing: Mailing, delivery: Delivery) -> Suppression | None:
+    """The newest of the owner's that made the delivery be skipped; the site's are not theirs to see."""
+    same = Suppression.objects.filter(owner=mailing.owner_id, address_key=delivery.address_key)
+    return await same.filter(reason=delivery.state_reason).order_by("-pk").afirst()
 
 
 @require_safe

@@ -20,7 +20,7 @@ from mailer.models import AuditEntry, Decision, Delivery, Mailing, MailingConten
 from tests.support.choices import choose
 from tests.support.engine import accepted_by, send
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
-from tests.support.results import REJECTED, UNCERTAIN, a_worker, claimed, result
+from tests.support.results import REFUSED, UNCERTAIN, a_worker, claimed, result
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,7 +69,7 @@ def test_many_who_choose_decide_once(owner: User, choice: str) -> None:
     make_crowd(owner, 30)
     mailing = change_status(make_mailing(owner).pk, "start", owner)
     worker = a_worker()
-    outcome = REJECTED if choice == "retry_failed" else UNCERTAIN
+    outcome = REFUSED if choice == "retry_failed" else UNCERTAIN
     record(worker, [result(claim, outcome) for claim in claimed(worker)])
     run_schedule()
     seen = last_decision(mailing.pk)
@@ -85,7 +85,7 @@ def test_choices_and_a_cancel_at_once_leave_nothing_open(owner: User) -> None:
     mailing = change_status(make_mailing(owner).pk, "start", owner)
     worker = a_worker()
     claims = claimed(worker, 20)
-    record(worker, [result(c, UNCERTAIN if c.delivery_id % 2 else REJECTED) for c in claims])
+    record(worker, [result(c, UNCERTAIN if c.delivery_id % 2 else REFUSED) for c in claims])
     acts = iter(["retry_failed", "resend", "treat_as_sent", "pause", "resume", "cancel"] * AT_ONCE)
     lock = threading.Lock()
 

@@ -29,6 +29,7 @@ from mailer.models import (
     MailingCount,
     Message,
     Recipient,
+    Suppression,
     Worker,
 )
 from tests.support.admin import queries_of, unbounded_counts
@@ -39,7 +40,8 @@ from tests.support.results import ACCEPTED, UNCERTAIN, a_worker, claimed, result
 pytestmark = pytest.mark.django_db
 
 OURS: list[type[Model]] = [model for app in ("core", "mailer") for model in apps.get_app_config(app).get_models()]
-READ_ONLY = [Attempt, AttemptCount, AuditEntry, Decision, Delivery, Instance, MailingContent, MailingCount, Worker]
+READ_ONLY = [Attempt, AttemptCount, AuditEntry, Decision, Delivery, Instance, MailingContent, MailingCount]
+READ_ONLY += [Suppression, Worker]
 SEARCHES = ["", "r1@example.com", "owner@example.com", "1", "#1", "absent words", "'", "9" * 30, "²"]
 
 
@@ -58,6 +60,7 @@ def mailing(owner: User) -> Mailing:
     record(worker, [result(c, o) for c, o in zip(claimed(worker, 2), [ACCEPTED, UNCERTAIN], strict=True)])
     choose(mailing, "resend", owner)
     Instance.objects.create(token="a" * 32)
+    Suppression.objects.create(owner=owner, address_key="r1@example.com", reason="manual")
     AttemptCount.objects.update_or_create(mailing=mailing, worker=worker, hour=mailing.created_at, status="success")
     return mailing
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.models import User
 from mailer.delivery.schedule import change_status
+from mailer.models import Suppression
 from tests.support.mailings import make_mailing, make_recipients
 
 
@@ -17,6 +18,7 @@ def belongings_of(user: User) -> dict[str, int]:
     return {
         "user": user.pk,
         "recipient": secret.pk,
+        "suppression": Suppression.objects.create(owner=user, address_key="nobody@example.com", reason="manual").pk,
         "message": draft.message_id,
         "mailing": draft.pk,
         "sending": sending.pk,
