@@ -60,6 +60,12 @@ def sender(value: str) -> str:
     return value.strip()
 
 
+def address(value: str) -> str:
+    if value.strip() and not re.fullmatch(r"[!-~]+@[!-~]+", value.strip()):
+        raise ValueError("takes an address like unsubscribe@example.com, or nothing")
+    return value.strip()
+
+
 def boolean(value: str) -> bool:
     words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     if value.strip().lower() not in words:
@@ -158,6 +164,7 @@ VARIABLES: dict[str, Variable] = {
     "EMAIL_USE_TLS": Variable(boolean, "True", embedded="False"),
     "EMAIL_USE_SSL": Variable(boolean, "False"),
     "DEFAULT_FROM_EMAIL": Variable(sender, "Mailing Service <noreply@localhost>", embedded="Demo <demo@example.com>"),
+    "UNSUBSCRIBE_MAILTO": Variable(address, ""),
     "MAILCATCHER_PORT": Variable(port, "1025"),
     "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
     "SEND_CONCURRENCY": Variable(positive_integer, "20"),

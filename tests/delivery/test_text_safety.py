@@ -15,14 +15,16 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from mailer.delivery.backend import BackendConnection
-from mailer.delivery.compose import Addressee, Composer, Envelope, one_line
+from mailer.delivery.compose import Addressee, Composer, Content, Envelope
+from mailer.delivery.headers import one_line
 from mailer.delivery.outcome import Kind, Outcome
 from mailer.delivery.transaction import wire_format
 from tests.support.smtp_client import Gate, channel_to
 from tests.support.smtp_server import SmtpServer, unstuffed
 
 DATE = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
-HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"]
+HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"]
+HEADERS += ["MIME-Version", "Content-Type", "Content-Transfer-Encoding"]
 POLICIES: list[Policy] = [policy.default, policy.SMTP, policy.compat32]
 
 LINE_ENDS = ["\r", "\n", "\r\n", "\n\r", "\0", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"]
@@ -61,7 +63,7 @@ nasty = st.lists(st.sampled_from(LINE_ENDS + ATTACKS) | st.text(max_size=20), ma
 
 def composed(name: str, subject: str, body: str, sender: str = "Sender", email: str = "ana@example.com") -> Envelope:
     """A mail in which all the text comes from its fields, as merge tags bring it in."""
-    composer = Composer("{{ recipient.subject }}", "{{ recipient.body }}", f"{sender} <news@example.com>")
+    composer = Composer(Content("{{ recipient.subject }}", "{{ recipient.body }}", f"{sender} <news@example.com>"))
     data = {"subject": subject, "body": body}
     return composer.compose(Addressee(email, name, "<1.2@example.com>", data, DATE))
 

@@ -118,16 +118,15 @@ def test_it_does_not_loop_for_ever(source: str) -> None:
         "{% assign a = (1..30000000) | sort %}",
         "{% assign a = 12345 %}{% for i in (1..900) %}{% assign a = a | times: a %}{% endfor %}",
         "{% assign a = 'b' | split: '' %}{% for i in (1..50) %}{% assign a = a | concat: a %}{% endfor %}",
-        "{% for i in (1..1000) %}" + "{{ 'a' | upcase }}" * 5_000 + "{% endfor %}",
+        "{% for i in (1..1000) %}" + "{{ 'a' | upcase }}" * 500 + "{% endfor %}",
     ],
     ids=lambda source: source[:40],
 )
 def test_no_filter_fills_the_memory_or_works_for_ever(source: str) -> None:
-    template = compile_template(source)
     tracemalloc.start()
     try:
-        with pytest.raises(TemplateProblem, match=r"too much to do|limit reached"):
-            template.render(CONTEXT)
+        with pytest.raises(TemplateProblem, match=r"too much to do|limit reached|a range goes"):
+            compile_template(source).render(CONTEXT)
         assert tracemalloc.get_traced_memory()[1] < 50_000_000
     finally:
         tracemalloc.stop()
