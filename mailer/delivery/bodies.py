@@ -8,10 +8,10 @@ from mailer.delivery.encodings import (
     headed,
     in_lines,
     is_plain,
-    is_shorter_in_base64,
     quoted_printable,
     quoted_printable_stretch,
     room_in,
+    suits_base64,
 )
 from mailer.delivery.segments import Context, Segments, Unusual, alternating, segments_of
 from mailer.merge_tags import compile_template
@@ -50,7 +50,7 @@ class Body:
         whole = "".join(self._texts)
         self._ends_in_text = self._texts[-1] not in ("", "\r\n")
         self._room = room_in(whole) if is_plain(whole) else -1
-        self._encoded_texts = None if is_shorter_in_base64(whole) else _encoded(self._texts)
+        self._encoded_texts = None if suits_base64(whole) else _encoded(self._texts)
 
     def fill(self, context: Context) -> bytes:
         """Raises TemplateProblem."""

@@ -25,7 +25,7 @@ def encoded_text(text: str, boundary: str) -> bytes:
     lines = in_lines(text).rstrip("\r\n") + "\r\n"
     if is_plain(lines) and not (boundary and boundary in lines):
         return headed("7bit", lines.encode())
-    if is_shorter_in_base64(lines):
+    if suits_base64(lines):
         return headed("base64", base64_lines(lines.encode()))
     return headed("quoted-printable", quoted_printable(lines))
 
@@ -44,11 +44,11 @@ def room_in(lines: str) -> int:
     return LINE_LIMIT - max(map(len, lines.split("\r\n")))
 
 
-def is_shorter_in_base64(text: str) -> bool:
-    """Than in quoted-printable: that takes three octets for one outside ASCII, base64 takes four for any three."""
+def suits_base64(text: str) -> bool:
+    """Whether it is foreign to ASCII: quoted-printable takes three octets for one, base64 four for any three."""
     octets = len(text.encode())
     outside = octets - len(text.encode("ascii", "ignore"))
-    return 2 * outside > octets / 3
+    return 3 * outside > octets
 
 
 def quoted_printable(lines: str) -> bytes:

@@ -19,7 +19,7 @@ FOLD_AT = 76  # octets (RFC 2047 §2)
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 SPECIALS = re.compile(r'[()<>\[\]:;@\\,."]')  # RFC 5322 §3.2.3: a name with one of these is quoted
 UNFIT_FOR_URL = re.compile(r"[^!-~]|[<>\"\\^`{|}]")
-MEDIA_TYPE = re.compile(r"(application|audio|font|image|model|text|video)/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
+MEDIA_TYPE = re.compile(r"(application|audio|font|image|model|text|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.()+-][A-Za-z0-9_.()+ -]{0,58}(?<! )")
 UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9_.@+-]+")
 
@@ -115,7 +115,7 @@ def media_type(text: str) -> str:
 
     A file may not be a `multipart` or a `message`: those have parts and encodings of their own.
     """
-    return text.lower() if MEDIA_TYPE.fullmatch(text) else "application/octet-stream"
+    return text if MEDIA_TYPE.fullmatch(text := text.lower()) else "application/octet-stream"
 
 
 def identifier(text: str) -> str:

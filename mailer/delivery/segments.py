@@ -17,13 +17,14 @@ from liquid.builtin.expressions.filtered import Filter
 from liquid.builtin.output import OutputNode
 from markupsafe import escape
 
-from mailer.merge_fence import OUTPUT_LIMIT
+from mailer.merge_fence import FILTER_WORK, NODE_WORK, OUTPUT_LIMIT, WORK_LIMIT
 from mailer.merge_tags import Template
 
 Context = Mapping[str, object]
 
 OF_LIQUID = {"now", "today", "partial"}  # variables that it brings itself
 PROPERTIES = {"size", "first", "last"}  # that it gives to any value
+FIELD_WORK = 3 * NODE_WORK + FILTER_WORK  # at most: what the fence counts for a field and the text before it
 
 
 class Unusual(Exception):
@@ -59,10 +60,12 @@ class Segments:
     def __init__(self, texts: tuple[str, ...], fields: tuple[Field, ...]) -> None:
         self.texts = texts
         self.fields = fields
-        self._room = OUTPUT_LIMIT - len("".join(texts).encode())
+        octets = len("".join(texts).encode())
+        work = FIELD_WORK * len(fields) + octets // 4 + sum(2 * len(field.default) for field in fields)
+        self._room = min(OUTPUT_LIMIT - octets, WORK_LIMIT - work)
 
     def values(self, context: Context) -> list[str]:
-        """What goes between the texts. Raises Unusual."""
+        """What goes between the texts. Raises Unusual, also where Liquid's limits may be near."""
         values = [field.value(context) for field in self.fields]
         if 4 * sum(map(len, values)) > self._room:
             raise Unusual

@@ -62,7 +62,7 @@ def compiled(source: str, escape: bool) -> Segments:
 @given(source=templates, context=data, escape=st.booleans())
 @example("{{ recipient }}{{ recipient.full_name }}", {"recipient": {"full_name": False}}, False)
 @example('{{ a | default: "\ud800" }}', {}, False)
-@effort(max_examples=1500)
+@effort(max_examples=500)
 def test_it_says_what_liquid_says(source: str, context: dict[str, Any], escape: bool) -> None:
     try:
         liquid = compile_template(source, escape=escape)
@@ -72,7 +72,7 @@ def test_it_says_what_liquid_says(source: str, context: dict[str, Any], escape: 
 
 
 @given(source=templates, context=texts_only, escape=st.booleans())
-@effort(max_examples=800)
+@effort(max_examples=300)
 def test_it_asks_liquid_about_nothing_that_is_text_or_missing(
     source: str, context: dict[str, Any], escape: bool
 ) -> None:
@@ -93,14 +93,14 @@ def test_it_asks_liquid_about_nothing_that_is_text_or_missing(
     [
         ("Dear {{ recipient.full_name }},", "Dear Ana <b>,"),
         ("{{recipient['full_name']}}{{ recipient.none }}{{ recipient.full_name.none }}", "Ana <b>"),
-        ('{{ recipient.none | default: "friend" }}/{{ recipient.empty | default: "friend" }}', "friend/friend"),
+        ('{{ recipient.none | default: "friend" }}/{{ recipient.blank_one | default: "friend" }}', "friend/friend"),
         ("a {{- recipient.full_name -}} b", "aAna <b>b"),
         ("{% raw %}{{ recipient.full_name }}{% endraw %}", "{{ recipient.full_name }}"),
         ("{{ recipient.tag }}", "{{ recipient.full_name }}"),
     ],
 )
 def test_it_fills_in(source: str, text: str) -> None:
-    data = {"full_name": "Ana <b>", "empty": "", "tag": "{{ recipient.full_name }}"}
+    data = {"full_name": "Ana <b>", "blank_one": "", "tag": "{{ recipient.full_name }}"}
     assert compiled(source, escape=False).render({"recipient": data}) == text
 
 
@@ -137,5 +137,5 @@ def test_it_judges_no_data_but_text(value: object) -> None:
 
 def test_it_writes_no_more_than_liquid_may() -> None:
     text = Text("{{ recipient.comment }}" * 10)
-    with pytest.raises(TemplateProblem, match="writes too much|too much to do"):
+    with pytest.raises(TemplateProblem, match=r"writes too much|too much to do"):
         text.render({"recipient": {"comment": "x" * 200_000}})
