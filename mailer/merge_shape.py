@@ -12,13 +12,14 @@ from liquid.exceptions import LiquidSyntaxError
 from liquid.token import Token
 
 LONGEST_TAG = 1_000  # characters
-MOST_TAGS = 2_000
-MOST_BRACKETS = 20  # in a tag, of each kind
+MOST_TAGS = 1_000
+MOST_OF_A_KIND = 20  # brackets, or conditions, in a tag
 
 OPENER = re.compile(r"\{\{|\{%")
 VERBATIM = re.compile(r"\{%-?\s*(raw|doc)\s*-?%\}")
 VERBATIM_END = {name: re.compile(r"\{%-?\s*end" + name + r"\s*-?%\}") for name in ("raw", "doc")}
 CLOSERS = {"{{": "}}", "{%": "%}"}
+JOINED = re.compile(r"\b(?:and|or)\b")
 LONG_SPACE = re.compile(r"\s{100}")
 
 
@@ -54,7 +55,8 @@ def _refuse_costly_tag(source: str, start: int, end: int) -> None:
     inside = source[start:end]
     if OPENER.search(inside):
         raise _error(_("a tag begins within a tag"), source, start)
-    if LONG_SPACE.search(inside) or max(map(inside.count, "([")) > MOST_BRACKETS:
+    conditions = len(JOINED.findall(inside)) if source[start - 1] == "%" else 0
+    if LONG_SPACE.search(inside) or max(conditions, *map(inside.count, "([")) > MOST_OF_A_KIND:
         raise _error(_("a tag is too intricate"), source, start)
 
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 from urllib.parse import quote
 
 LONGEST_PLAIN = 300  # characters of text that stay on one line; escaped and with an address they fit into 998 octets
+LONGEST_URL = 900
+LONGEST_ID = 200
 FOLD = "\r\n "
 FOLD_AT = 76  # octets (RFC 2047 §2)
 
@@ -98,10 +100,10 @@ def unsubscribe_headers(url: str, mailto: str) -> str:
     """
     if mailto:
         mailto = f"mailto:{mailto}?subject=unsubscribe%20{url.rpartition('/')[2]}"
-    offers = [f"<{url_value(offer)}>" for offer in (url, mailto) if offer]
+    offers = [f"<{offer}>" for offer in map(url_value, (url, mailto)) if 0 < len(offer) < LONGEST_URL]
     if not offers:
         return ""
-    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if url.startswith("https://") else ""
+    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if offers[0].startswith("<https://") else ""
     return f"List-Unsubscribe: {f',{FOLD}'.join(offers)}\r\n{one_click}"
 
 
@@ -120,7 +122,7 @@ def media_type(text: str) -> str:
 
 def identifier(text: str) -> str:
     """What stands within `<>` in List-Id and Content-ID, without what could end it."""
-    return UNFIT_FOR_ID.sub("", text)
+    return UNFIT_FOR_ID.sub("", text)[:LONGEST_ID]
 
 
 def file_name(name: str) -> str:

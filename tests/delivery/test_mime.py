@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -183,7 +184,7 @@ def test_html_holds_a_name_as_text() -> None:
 
 
 def test_a_boundary_is_the_mailings_and_in_no_content() -> None:
-    said = {"html": "<p>{{ recipient.full_name }}</p>", "token": "one"}
+    said: dict[str, Any] = {"html": "<p>{{ recipient.full_name }}</p>", "token": "one"}
     (boundary,) = set(re.findall(rb'boundary="(.*)"', composed(**said)))
     assert boundary in composed(addressee("Zoë"), **said)
     assert boundary not in composed(**{**said, "token": "two"})

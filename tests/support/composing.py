@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from typing import Any
 
 from mailer.delivery.compose import Addressee, Composer, Content
@@ -30,19 +30,19 @@ def parsed(content: bytes) -> EmailMessage:
     return message_from_bytes(content, policy=policy.default)
 
 
-def structure(mail: EmailMessage) -> Any:
+def structure(mail: MIMEPart) -> Any:
     """The content types, those of parts in lists."""
     if not mail.is_multipart():
         return mail.get_content_type()
     return [mail.get_content_type(), *map(structure, mail.iter_parts())]
 
 
-def data_of(part: EmailMessage) -> bytes:
+def data_of(part: MIMEPart) -> bytes:
     data = part.get_payload(decode=True)
     assert isinstance(data, bytes)
     return data
 
 
-def text_of(part: EmailMessage) -> str:
+def text_of(part: MIMEPart) -> str:
     """The text with every line end as it is."""
     return data_of(part).decode()
