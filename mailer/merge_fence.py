@@ -125,7 +125,9 @@ class FencedEnvironment(Environment):
 
 def _moment(now: object) -> object:
     """What time it is for a template: its mail's date, by the site's clock, so that a retry is the same mail."""
-    return timezone.localtime(now) if isinstance(now, datetime) and timezone.is_aware(now) else now
+    if isinstance(now, datetime) and timezone.is_aware(now):
+        return timezone.localtime(now, timezone.get_default_timezone())
+    return now
 
 
 def _looked_at(value: object) -> int:

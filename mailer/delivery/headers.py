@@ -99,7 +99,7 @@ def unsubscribe_headers(url: str, mailto: str) -> str:
     The mail to the address `mailto` has in its subject what the link ends in.
     """
     if mailto:
-        mailto = f"mailto:{mailto}?subject=unsubscribe%20{url.rpartition('/')[2]}"
+        mailto = f"mailto:{mailto}?subject=unsubscribe%20{url.rstrip('/').rpartition('/')[2]}"
     offers = [f"<{offer}>" for offer in map(url_value, (url, mailto)) if 0 < len(offer) < LONGEST_URL]
     if not offers:
         return ""

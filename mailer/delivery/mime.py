@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -63,7 +64,8 @@ def laid_out(headers: str, text: Text, html: Text | None, parts: Iterable[Part],
 
 
 def _is_shown(part: Part, html: str) -> bool:
-    return bool(part.content_id) and f"cid:{identifier(part.content_id)}" in html
+    link = rf"\bcid:{re.escape(identifier(part.content_id))}(?![\w.@+-])"
+    return bool(part.content_id) and re.search(link, html, re.IGNORECASE) is not None
 
 
 def _text(subtype: str, body: Body) -> Entity:

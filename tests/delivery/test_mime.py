@@ -20,7 +20,7 @@ from tests.support.composing import addressee, composed, data_of, parsed, struct
 
 PNG = Part("logo.png", "image/png", b"\x89PNG\r\n\0", content_id="logo")
 PDF = Part("prices.pdf", "application/pdf", b"%PDF-1.7\n" * 50)
-SHOWS_LOGO = '<p>Hello</p><img src="cid:logo">'
+SHOWS_LOGO = '<p>Hello</p><img src="CID:logo">'
 
 bodies = st.lists(
     st.text(max_size=90) | st.sampled_from(["\n", "\r\n", "\r", ".", "--", "=_", "x" * 1100, "From me", "Привет " * 9]),
@@ -119,7 +119,7 @@ def test_it_says_what_the_email_package_would(
             ],
         ),
         (
-            "<p>It shows no picture</p>",
+            '<p>It shows another</p><img src="cid:logo2">',
             (PNG,),
             ["multipart/mixed", ["multipart/alternative", "text/plain", "text/html"], "image/png"],
         ),

@@ -10,7 +10,7 @@ from typing import Any
 from mailer.delivery.compose import Addressee, Composer, Content
 
 DATE = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
-LINK = "https://mail.example.com/u/12.3f9a"
+LINK = "https://mail.example.com/u/3f9a2b/"
 
 
 def addressee(full_name: str = "Ana", unsubscribe_url: str = LINK, **merge_data: str) -> Addressee:
