@@ -72,6 +72,7 @@ def compile_template(source: str, *, escape: bool = False) -> Template:
     that data is put into needs `| url_encode` besides.
     """
     try:
+        source.encode()  # a half of a surrogate pair goes into no mail
         refuse_costly(source)
         template = (_html_environment if escape else _environment).from_string(source)
         for expression in _expressions(template):

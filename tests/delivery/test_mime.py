@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mailer.delivery.compose import Composer, Content
 from mailer.delivery.mime import Part
+from mailer.merge_tags import TemplateProblem
 from tests.support.composing import addressee, composed, data_of, parsed, structure, text_of
 
 PNG = Part("logo.png", "image/png", b"\x89PNG\r\n\0", content_id="logo")
@@ -181,6 +182,29 @@ def test_html_holds_a_name_as_text() -> None:
     escaped = "&lt;b&gt;Ana&lt;/b&gt; &amp; &#34;co&#34; &#39;x&#39;"
     assert text == name + "\r\n"
     assert html == f'<p title="{escaped}">{escaped}</p>\r\n'
+
+
+def test_a_newsletter_arrives_whole() -> None:
+    story = "<td style='padding:0'>" + "Новости & news, " * 150 + "</td>"
+    html = f"<table>{story * 20}</table><p>{{{{ recipient.full_name }}}}</p>"
+    html += "<img src='cid:a@inline'><img src='cid:b@inline'>"
+    pictures = [Part(f"{name}.png", "image/png", name.encode() * 30_000, f"{name}@inline") for name in "ab"]
+    mail = composed(addressee("Анна"), html=html, attachments=(*pictures, PDF))
+    assert max(map(len, mail.split(b"\r\n"))) <= 998
+    content, file = parsed(mail).iter_parts()
+    _text, rich = content.iter_parts()
+    shown, *images = rich.iter_parts()
+    assert len(html.encode()) > 60_000
+    assert text_of(shown) == html.replace("{{ recipient.full_name }}", "Анна") + "\r\n"
+    assert [data_of(image) for image in images] == [part.data for part in pictures]
+    assert data_of(file) == PDF.data
+
+
+def test_what_no_encoding_takes_is_refused_and_not_sent() -> None:
+    for text, name in (("\ud800", "Ana"), ("{{ recipient.full_name }}", "Ana\ud800")):
+        with pytest.raises(TemplateProblem):
+            composed(addressee(name), text=text)
+    assert parsed(composed(addressee("Ana\ud800")))["To"].addresses[0].display_name == "Ana"
 
 
 def test_a_boundary_is_the_mailings_and_in_no_content() -> None:
