@@ -18,13 +18,9 @@ from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import OutputStreamLimitError, ResourceLimitError
 from liquid.token import Token
 
+from mailer.merge_costs import FILTER_WORK, LOOP_WORK, NODE_WORK, WORK_LIMIT, growth_of, looked_at, size_of
+
 OUTPUT_LIMIT = 1_000_000  # octets, what is captured on the way included
-WORK_LIMIT = 250_000  # of what takes about 10 ns, and 20 on a busy machine: 5 ms
-NODE_WORK = 100
-LOOP_WORK = 500
-FILTER_WORK = 100
-ITEM_WORK = 10
-LONGEST_NUMBER = 1_000  # bits
 LONGEST_RANGE = 500
 
 LOADING_TAGS = ("include", "render", "extends", "block", "macro", "call", "import")
@@ -56,7 +52,7 @@ class FencedContext(RenderContext):
 
     def get(self, path: list[object], *, token: Token | None, **kwargs: Any) -> object:
         value = super().get(path, token=token, **kwargs)
-        self.charge(NODE_WORK // 2 + _looked_at(value), token)
+        self.charge(NODE_WORK // 2 + looked_at(value), token)
         return value
 
     def stopindex(self, key: str, index: int | None = None) -> int:
@@ -74,10 +70,9 @@ class FencedContext(RenderContext):
 
     def filter(self, name: str, token: Token | None) -> Callable[..., object]:
         function = super().filter(name, token)
-        growth = GROWTH.get(name, _no_growth)
 
         def fenced(value: object, *args: object, **kwargs: object) -> object:
-            self.charge(FILTER_WORK + size_of(value) + sum(map(size_of, args)) + growth(value, *args), token)
+            self.charge(FILTER_WORK + size_of(value) + sum(map(size_of, args)) + growth_of(name, value, *args), token)
             if name == "date" and value in ("now", "today"):
                 value = _moment(self.scope.get("now"))
             return function(value, *args, **kwargs)
@@ -128,78 +123,3 @@ def _moment(now: object) -> object:
     if isinstance(now, datetime) and timezone.is_aware(now):
         return timezone.localtime(now, timezone.get_default_timezone())
     return now
-
-
-def _looked_at(value: object) -> int:
-    """What comparing or printing it may cost."""
-    match value:
-        case str():
-            return len(value) >> 4
-        case list() | tuple() | dict():
-            return size_of(value)
-        case _:
-            return 0
-
-
-def size_of(value: object) -> int:
-    """About how much a filter has to do with the value: characters, or items with all that is in them."""
-    match value:
-        case str():
-            return 1 + len(value)
-        case int() if abs(value).bit_length() > LONGEST_NUMBER:
-            return WORK_LIMIT + 1
-        case range():
-            return 1 + ITEM_WORK * len(value)
-        case list() | tuple():
-            return 1 + sum(map(size_of, value)) + ITEM_WORK * len(value)
-        case dict():
-            return 1 + sum(map(size_of, value.values())) + ITEM_WORK * len(value)
-        case _:
-            return 1
-
-
-# What a filter adds beyond what goes in: by its arguments, or because it takes its time.
-
-
-def _no_growth(*_arguments: object) -> int:
-    return 0
-
-
-def _replaced(value: object, old: object = "", new: object = "", *_more: object) -> int:
-    return str(value).count(str(old)) * len(str(new))
-
-
-def _joined(value: object, separator: object = " ", *_more: object) -> int:
-    return len(value) * len(str(separator)) if isinstance(value, (str, range, list, tuple)) else 0
-
-
-def _rounded(_value: object, digits: object = 0, *_more: object) -> int:
-    """To round to minus a million digits, Python raises ten to the power of a million."""
-    try:
-        return min(abs(int(str(digits))), WORK_LIMIT) * LONGEST_NUMBER
-    except ValueError:
-        return 0  # the filter says what is wrong with it
-
-
-def _compared(value: object, *_arguments: object) -> int:
-    """Each item with each."""
-    return len(value) ** 2 if isinstance(value, (list, tuple)) else 0
-
-
-def _stripped_of_tags(value: object, *_arguments: object) -> int:
-    """Python's HTML parser goes back over what is not closed."""
-    return len(str(value)) ** 2 // 16
-
-
-def _dated(value: object, form: object = "", *_more: object) -> int:
-    return 4_000 + 100 * len(str(value)) + 20 * len(str(form))
-
-
-GROWTH: dict[str, Callable[..., int]] = {
-    "replace": _replaced,
-    "join": _joined,
-    "round": _rounded,
-    "uniq": _compared,
-    "strip_html": _stripped_of_tags,
-    "date": _dated,
-}

@@ -17,7 +17,8 @@ from liquid.builtin.expressions.filtered import Filter
 from liquid.builtin.output import OutputNode
 from markupsafe import escape
 
-from mailer.merge_fence import FILTER_WORK, NODE_WORK, OUTPUT_LIMIT, WORK_LIMIT
+from mailer.merge_costs import FILTER_WORK, NODE_WORK, WORK_LIMIT
+from mailer.merge_fence import OUTPUT_LIMIT
 from mailer.merge_tags import Template
 
 Context = Mapping[str, object]
