@@ -63,6 +63,12 @@ def sender(value: str) -> str:
     return value.strip()
 
 
+def address(value: str) -> str:
+    if value.strip() and not re.fullmatch(r"[!-~]+@[!-~]+", value.strip()):
+        raise ValueError("takes an address like unsubscribe@example.com, or nothing")
+    return value.strip()
+
+
 def boolean(value: str) -> bool:
     words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     if value.strip().lower() not in words:
@@ -207,6 +213,7 @@ VARIABLES: dict[str, Variable] = {
     "DKIM_SELECTOR": Variable(selectors, ""),
     "DKIM_KEY_FILE": Variable(key_files, ""),
     "DNS_RESOLVER": Variable(dns_resolver, ""),
+    "UNSUBSCRIBE_MAILTO": Variable(address, ""),
     "MAILCATCHER_PORT": Variable(port, "1025"),
     "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
     "SEND_CONCURRENCY": Variable(positive_integer, "20"),

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "core": {"core"},
 }
 PURE = ["compose", "outcome", "rules", "terms", "retry", "replies", "transaction", "journal", "connection", "breaker"]
-PURE += ["throttle", "dkim", "dkim_keys"]
+PURE += ["throttle", "dkim", "dkim_keys", "segments", "bodies", "encodings", "headers", "mime"]
 KEPT_OUT = ("django.db", "mailer.models", "core.models", "aiosmtplib")
 
 

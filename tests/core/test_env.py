@@ -67,6 +67,8 @@ MALFORMED = [
     ("EMAIL_BACKEND", "", "dotted path"),
     ("DEFAULT_FROM_EMAIL", "Our Club", "news@example.com"),
     ("DEFAULT_FROM_EMAIL", "a@example.com\nBcc: b@example.com", "news@example.com"),
+    ("UNSUBSCRIBE_MAILTO", "Our Club <leave@example.com>", "unsubscribe@example.com"),
+    ("UNSUBSCRIBE_MAILTO", "mailto:leave", "unsubscribe@example.com"),
     ("JOURNAL_SYNC", "sometimes", "none"),
     ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "networks"),
     ("EMBEDDED", "", "True or False"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailer.delivery.breaker import Breaker
 from mailer.delivery.claim import Claim
-from mailer.delivery.compose import Composer
+from mailer.delivery.compose import Composer, Content
 from mailer.delivery.database import DatabaseThread
 from mailer.delivery.gate import Gate, Look
 from mailer.delivery.journal import Journal, take_over
@@ -50,7 +50,7 @@ async def test_frozen_while_it_writes_its_journal_it_hands_nothing_over(tmp_path
 
 async def sent(worker: Worker, server: SmtpServer) -> Result:
     opening = partial(open_connection, Server("127.0.0.1", server.port))
-    composers = {MAILING: Composer("News", "Hello", "news@example.com")}
+    composers = {MAILING: Composer(Content("News", "Hello", "news@example.com"))}
     now = datetime(2026, 11, 23, tzinfo=UTC)
     claim = Claim(DELIVERY, MAILING, 1, "ann@example.com", "Ann", "<1@example.com>", {}, now)
     claims: asyncio.Queue[Claim | None] = asyncio.Queue()
