@@ -19,6 +19,7 @@ WORK_LIMIT = 4_000_000  # characters, in and out of a template's filters togethe
 LONGEST_NUMBER = 1_000  # bits
 
 LOADING_TAGS = ("include", "render", "extends", "block", "macro", "call", "import")
+UNESCAPING_FILTERS = ("safe",)
 
 
 class FencedContext(RenderContext):
@@ -52,10 +53,12 @@ class FencedEnvironment(Environment):
     local_namespace_limit = OUTPUT_LIMIT
     context_depth_limit = 20
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, autoescape: bool = False) -> None:
+        super().__init__(autoescape=autoescape)
         for name in LOADING_TAGS:
             self.tags.pop(name, None)
+        for name in UNESCAPING_FILTERS:
+            self.filters.pop(name, None)
 
 
 def size_of(value: object) -> int:

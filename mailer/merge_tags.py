@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.utils.translation import gettext as _
 from liquid import BoundTemplate, RenderContext
@@ -14,11 +14,10 @@ from liquid.expression import Expression
 
 from mailer.merge_fence import FencedEnvironment
 
-KNOWN_TAGS = ("recipient.full_name", "recipient.email", "recipient.comment")
+RECIPIENT_TAGS = ("recipient.full_name", "recipient.email", "recipient.comment")
+KNOWN_TAGS = (*RECIPIENT_TAGS, "mailing.subject", "unsubscribe_url")
 EXAMPLE = {"full_name": "Ana Novák", "email": "ana@example.com", "comment": "met at the fair"}
 BARE_EXAMPLE = {"full_name": "", "email": "ana@example.com", "comment": ""}
-
-_ASKABLE = {*KNOWN_TAGS, *(f"{tag}.size" for tag in KNOWN_TAGS)}
 
 
 class TemplateProblem(ValueError):
@@ -30,14 +29,15 @@ class TemplateProblem(ValueError):
 
 
 _environment = FencedEnvironment()
+_html_environment = FencedEnvironment(autoescape=True)
 
 
 class Template:
     """A compiled template: compile once per mailing, render per recipient."""
 
-    def __init__(self, template: BoundTemplate, unknown_tags: list[str]) -> None:
+    def __init__(self, template: BoundTemplate, asked: set[str]) -> None:
         self._template = template
-        self._unknown_tags = unknown_tags
+        self._asked = asked
 
     def render(self, context: Mapping[str, object]) -> str:
         """The text for one recipient; what is undefined is empty. Raises TemplateProblem and nothing else."""
@@ -46,29 +46,35 @@ class Template:
         except Exception as error:  # filters raise what Python raises: OverflowError, TypeError, …
             raise _problem(error) from error
 
-    def unknown_tags(self) -> list[str]:
-        """The variables it asks for that no recipient has."""
-        return self._unknown_tags
+    def unknown_tags(self, known: Iterable[str] = KNOWN_TAGS) -> list[str]:
+        """The variables it asks for that nobody has. A subject knows fewer of them than a body."""
+        return sorted(self._asked - set(known) - {f"{tag}.size" for tag in known})
+
+    def asks_for(self, tag: str) -> bool:
+        return tag in self._asked
 
 
-def compile_template(source: str) -> Template:
+def compile_template(source: str, *, escape: bool = False) -> Template:
     """Raises TemplateProblem alone, with the line: for what does not parse, for filters that do not exist or cannot
-    take what they are given, wherever they stand."""
+    take what they are given, wherever they stand.
+
+    With `escape` it is a template of HTML: what is filled in stays text, in elements and in quoted attributes.
+    """
     try:
-        template = _environment.from_string(source)
+        template = (_html_environment if escape else _environment).from_string(source)
         for applied in _filters(template):
             _refuse_unusable(applied, source)
-        return Template(template, _unknown_tags(template))
+        return Template(template, _asked_for(template))
     except TemplateProblem:
         raise
     except Exception as error:  # the library's parser, too, raises what Python raises
         raise _problem(error) from error
 
 
-def _unknown_tags(template: BoundTemplate) -> list[str]:
+def _asked_for(template: BoundTemplate) -> set[str]:
+    """The variables that it does not make itself, by their whole names."""
     analysis = template.analyze(include_partials=False)
-    asked = {str(variable) for places in analysis.globals.values() for variable in places}
-    return sorted(asked - _ASKABLE)
+    return {str(variable) for places in analysis.globals.values() for variable in places}
 
 
 def _filters(template: BoundTemplate) -> Iterator[Filter]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from mailer.views import (
+    attachments,
     attempts,
     audience,
     choices,
@@ -11,6 +12,7 @@ from mailer.views import (
     mailcatcher,
     mailings,
     messages,
+    previews,
     recipients,
     users,
 )
@@ -43,6 +45,19 @@ message_urls = [
     path("messages/<int:pk>/", messages.message_detail, name="message_detail"),
     path("messages/<int:pk>/edit/", messages.edit_message, name="message_edit"),
     path("messages/<int:pk>/delete/", messages.delete_message, name="message_delete"),
+    path("messages/<int:pk>/duplicate/", messages.duplicate_message, name="message_duplicate"),
+    path("messages/preview/", previews.preview_new, name="message_preview_new"),
+    path("messages/<int:pk>/preview/", previews.preview, name="message_preview"),
+    path("messages/recipients/", previews.people, name="message_people_new"),
+    path("messages/<int:pk>/recipients/", previews.people, name="message_people"),
+    path("messages/<int:pk>/attachments/", attachments.add_attachments, name="message_attach"),
+    path("messages/<int:pk>/attachments/<int:attachment_pk>/", attachments.download, name="message_attachment"),
+    path(
+        "messages/<int:pk>/attachments/<int:attachment_pk>/remove/",
+        attachments.remove_attachment,
+        name="message_detach",
+    ),
+    path("messages/pictures/<str:token>/", attachments.picture, name="message_picture"),
 ]
 
 mailing_urls = [
