@@ -22,6 +22,7 @@ mailcatcher_urls = [
     path("mailcatcher/clear/", mailcatcher.clear, name="mailcatcher_clear"),
     path("mailcatcher/<str:key>/", mailcatcher.mail, name="mailcatcher_mail"),
     path("mailcatcher/<str:key>/html/", mailcatcher.html, name="mailcatcher_html"),
+    path("mailcatcher/<str:key>/files/<int:number>/", mailcatcher.file, name="mailcatcher_file"),
     path("mailcatcher/<str:key>/source/", mailcatcher.source, name="mailcatcher_source"),
 ]
 

@@ -11,12 +11,11 @@ from django.utils.translation import gettext_lazy
 
 from core.forms.editing import EditForm
 from mailer.models import Message
-from mailer.writing.attaching import attachments_of
 from mailer.writing.checks import check
 
 
 class MessageForm(EditForm):
-    """A message whose merge tags are known to work. `warnings` says, once it is valid, what should be looked at."""
+    """A message whose merge tags are known to work."""
 
     class Meta:
         model = Message
@@ -31,10 +30,10 @@ class MessageForm(EditForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].required = False
-        self.warnings: list[str] = []
 
     def clean_kind(self) -> str:
-        return self.cleaned_data["kind"] or self.instance.kind
+        kind: str = self.cleaned_data["kind"] or self.instance.kind
+        return kind
 
     def clean_subject(self) -> str:
         subject: str = self.cleaned_data["subject"]
@@ -45,12 +44,9 @@ class MessageForm(EditForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         typed = {name: cleaned.get(name, "") for name in ("subject", "kind", "body", "alternative")}
-        pictures = attachments_of(self.instance.pk).values_list("content_id", flat=True)
-        checked = check(Message(**typed), set(pictures))
-        for name, complaints in checked.complaints.items():
+        for name, complaints in check(Message(**typed)).complaints.items():
             for complaint in complaints:
                 self.add_error(name, complaint)
-        self.warnings = checked.warnings
         return cleaned
 
     def changed_text(self, current: Message) -> str:

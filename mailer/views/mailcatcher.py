@@ -18,6 +18,7 @@ from core.fence import fenced
 from core.loopback import is_loopback
 from mailer.mailcatcher.reading import Summary, read, summary_of
 from mailer.mailcatcher.store import CaughtMail, Store
+from mailer.views.attachments import as_download
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponse]]
@@ -86,6 +87,17 @@ async def source(request: HttpRequest, key: str) -> HttpResponse:
     found = await _found(key)
     content = await sync_to_async(found.source)()
     return fenced(HttpResponse(content, content_type="text/plain; charset=utf-8"))
+
+
+@for_this_machine
+@require_safe
+async def file(request: HttpRequest, key: str, number: int) -> HttpResponse:
+    """What came with the mail, to be downloaded."""
+    reading = await sync_to_async(read)(await _found(key))
+    for one in reading.files:
+        if one.number == number:
+            return as_download(one.data, one.name)
+    raise Http404
 
 
 @for_this_machine

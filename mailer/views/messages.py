@@ -47,7 +47,7 @@ async def _edit(request: SignedInRequest, message: Message, *, is_gone: bool = F
     form = MessageForm(request.POST or None, instance=message, is_gone=is_gone)
     files = request.FILES.getlist("files")
     if request.method == "POST" and (saved := await save_valid(form)):
-        return await _saved(request, saved, form.warnings, await sync_to_async(attach)(saved.pk, files))
+        return _saved(request, saved, await sync_to_async(attach)(saved.pk, files))
     if files:
         messages.warning(request, _("It is not saved yet, and neither are its files: choose them again, please."))
     context = {
@@ -60,13 +60,11 @@ async def _edit(request: SignedInRequest, message: Message, *, is_gone: bool = F
     return render(request, "mailer/messages/form.html", context, status=409 if form.has_conflict else 200)
 
 
-async def _saved(request: SignedInRequest, message: Message, warnings: list[str], refused: list[str]) -> HttpResponse:
+def _saved(request: SignedInRequest, message: Message, refused: list[str]) -> HttpResponse:
     """On to the message, or back to where its files are, if some of them were refused."""
     messages.success(request, _("Saved."))
     for why in refused:
         messages.error(request, why)
-    for warning in warnings:
-        messages.warning(request, warning)
     return redirect("message_edit" if refused else "message_detail", message.pk)
 
 

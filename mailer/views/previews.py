@@ -79,7 +79,7 @@ def _typed(request: SignedInRequest, message: Message) -> Message:
     """The message with what its form holds, not to be saved."""
     for name in TYPED:
         if name in request.POST:
-            longest = Message._meta.get_field(name).max_length
+            longest = getattr(Message._meta.get_field(name), "max_length", None)
             setattr(message, name, request.POST[name][:longest].replace("\r\n", "\n"))
     if message.kind not in Message.Kind.values:
         message.kind = Message.Kind.TEXT
@@ -92,6 +92,8 @@ async def _shown(request: SignedInRequest, message: Message) -> HttpResponse:
     context = await sync_to_async(_seen_by)(request, message, asked.get("recipient", ""))
     if view == "checks":
         return render(request, "mailer/messages/_checks.html", context)
+    if view == "made":  # the plain text that is made from the body, its merge tags still in it
+        return fenced(HttpResponse(context["checked"].finished.text, content_type="text/plain; charset=utf-8"))
     mail: Filled | None = context["filled"]
     if mail is None:
         return fenced(render(request, "mailer/messages/_no_preview.html", context))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -22,7 +23,7 @@ def attachments_of(message_id: int | None) -> QuerySet[Attachment]:
 
 
 @transaction.atomic
-def attach(message_id: int, uploads: Iterable[UploadedFile]) -> list[str]:
+def attach(message_id: int, uploads: Iterable[UploadedFile[Any]]) -> list[str]:
     """Add the files to the message. Returns why some were refused; the others are in."""
     Message.objects.select_for_update().get(pk=message_id)
     refused = []
@@ -43,7 +44,7 @@ def copy_attachments(source_id: int, target_id: int) -> None:
     )
 
 
-def _attach_one(message_id: int, upload: UploadedFile) -> None:
+def _attach_one(message_id: int, upload: UploadedFile[Any]) -> None:
     there = attachments_of(message_id)
     if there.count() >= MOST_FILES:
         raise FileRefused(

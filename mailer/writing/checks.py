@@ -33,13 +33,15 @@ class Checked:
     warnings: list[str] = field(default_factory=list)
 
 
-def check(message: Message, pictures: Collection[str]) -> Checked:
+def check(message: Message, pictures: Collection[str] = ()) -> Checked:
     """`pictures` are the content ids of what is attached."""
     finished = finish(message.kind, message.subject, message.body, message.alternative)
+    is_text = message.kind == message.Kind.TEXT
+    about_body = complaints_about(message.body, escape=not is_text)
     complaints = {
         "subject": complaints_about(message.subject, RECIPIENT_TAGS),
-        "body": complaints_about(message.body, escape=message.kind != message.Kind.TEXT) or _about_result(message, finished),
-        "alternative": [] if message.kind == message.Kind.TEXT else complaints_about(message.alternative),
+        "body": about_body or _about_result(message, finished),
+        "alternative": [] if is_text else complaints_about(message.alternative),
     }
     found = {name: texts for name, texts in complaints.items() if texts}
     return Checked(finished, found, [] if found else warnings_about(message, finished, pictures))

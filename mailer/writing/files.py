@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
@@ -18,14 +19,15 @@ MOST_FILES = 10
 MOST_BYTES = 10 * 1024 * 1024  # of all files of a message together
 LONGEST_NAME = 150
 
-# What Gmail refuses by its name, in archives too.
-PROGRAM_KINDS = frozenset(
-    "ade adp apk appx appxbundle bat cab chm cmd com cpl diagcab diagcfg diagpkg dll dmg ex ex_ exe hta img ins iso isp "
-    "jar jnlp js jse lib lnk mde mjs msc msi msix msixbundle msp mst nsh pif ps1 reg scr sct sh shb sys vb vbe vbs vhd "
-    "vhdx vxd wsc wsf wsh xll".split()
-)
-# And what runs scripts once it is opened in a browser.
-DANGEROUS = PROGRAM_KINDS | frozenset("htm html mhtml shtml svg svgz swf url xht xhtml".split())
+# What Gmail refuses by its name, in archives too; and what runs scripts once it is opened in a browser.
+_GMAIL = """
+ade adp apk appx appxbundle bat cab chm cmd com cpl diagcab diagcfg diagpkg dll dmg ex ex_ exe hta img ins iso
+isp jar jnlp js jse lib lnk mde mjs msc msi msix msixbundle msp mst nsh pif ps1 reg scr sct sh shb sys vb vbe
+vbs vhd vhdx vxd wsc wsf wsh xll
+"""
+_BROWSER = "htm html mhtml shtml svg svgz swf url xht xhtml"
+PROGRAM_KINDS = frozenset(_GMAIL.split())
+DANGEROUS = PROGRAM_KINDS | frozenset(_BROWSER.split())
 PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa")  # what one begins with
 PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}  # controls, and those that turn a name's direction round
@@ -47,7 +49,7 @@ class CleanFile:
         return self.content_type in {*PICTURES.values(), "image/webp"}
 
 
-def clean_file(upload: UploadedFile) -> CleanFile:
+def clean_file(upload: UploadedFile[Any]) -> CleanFile:
     """Raises FileRefused, for its kind, its size, or because it is empty. Not read before its size is known."""
     name = clean_name(upload.name or "")
     if not upload.size:

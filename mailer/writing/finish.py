@@ -71,6 +71,4 @@ def _inlined(page: str) -> str:
 def _lost(hidden: Hidden, markup: Markup, page: str) -> tuple[HiddenTag, ...]:
     """What a style sheet prints for no element is no loss."""
     lost = hidden.numbers_in(markup.content) - hidden.numbers_in(page)
-    return tuple(
-        hidden.tags[n] for n in sorted(lost) if n not in markup.in_styles or not hidden.tags[n].is_output
-    )
+    return tuple(hidden.tags[n] for n in sorted(lost) if n not in markup.in_styles or not hidden.tags[n].is_output)

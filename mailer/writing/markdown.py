@@ -15,7 +15,8 @@ STYLE = """\
 body { margin: 0; padding: 0; background-color: #f4f3ef; color: #1f2624; }
 .outer { width: 100%; background-color: #f4f3ef; }
 .sheet { width: 100%; max-width: 600px; background-color: #ffffff; border-radius: 8px; }
-.content { padding: 32px; font-family: -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; font-size: 16px; line-height: 1.6; color: #1f2624; }
+.content { padding: 32px; font-family: -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif; }
+.content { font-size: 16px; line-height: 1.6; color: #1f2624; }
 h1 { font-size: 26px; line-height: 1.25; margin: 0 0 16px; }
 h2 { font-size: 20px; line-height: 1.3; margin: 28px 0 12px; }
 h3 { font-size: 17px; line-height: 1.35; margin: 24px 0 8px; }
@@ -29,7 +30,7 @@ code { font-family: Consolas, Menlo, monospace; font-size: 14px; background-colo
 pre { background-color: #f4f3ef; padding: 12px; border-radius: 6px; white-space: pre-wrap; }
 hr { border: 0; border-top: 1px solid #e2e0d8; margin: 24px 0; }
 .content table { border-collapse: collapse; margin: 0 0 16px; }
-.content th, .content td { border-bottom: 1px solid #e2e0d8; padding: 8px 12px 8px 0; text-align: left; vertical-align: top; }
+.content th, .content td { border-bottom: 1px solid #e2e0d8; padding: 8px 12px 8px 0; text-align: left; }
 @media (max-width: 640px) { .content { padding: 24px 20px !important; } }
 """
 PAGE = """\

@@ -22,7 +22,8 @@ CONDITION = re.compile(r"\s*(?:\[if\b|<!\[endif\])", re.IGNORECASE)  # what Outl
 WHOLE = ("script", "title", "noscript", "template", "style")  # read up to their end, as they are
 KEPT_META = {"color-scheme", "supported-color-schemes", "format-detection", "x-apple-disable-message-reformatting"}
 DEEPEST = 1_000  # parsers take ever longer, the deeper elements nest
-ENDED_BY_OTHERS = frozenset("area br col dd dt hr img input li link meta p source tbody td tfoot th thead tr wbr".split())
+_ENDED = "area br col dd dt hr img input li link meta p source tbody td tfoot th thead tr wbr"
+ENDED_BY_OTHERS = frozenset(_ENDED.split())
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 Attributes = list[tuple[str, str]]

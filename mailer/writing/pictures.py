@@ -14,5 +14,5 @@ def named_pictures(html: str) -> list[str]:
 
 
 def with_addresses(html: str, addresses: Mapping[str, str]) -> str:
-    """The HTML with each picture's address in place of its `cid:`; what is not there stays as it is."""
-    return NAMED.sub(lambda found: addresses.get(found[1], found[0]), html)
+    """The HTML with each picture's address in place of its `cid:`, and an empty one for what is not there."""
+    return NAMED.sub(lambda found: addresses.get(found[1]) or "data:,", html)

@@ -6,11 +6,12 @@ import re
 
 import nh3
 
-TAGS = frozenset(
-    "a abbr address article aside b big blockquote br caption center cite code col colgroup dd del dfn div dl dt em "
-    "figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nav ol p pre q s samp section "
-    "small span strike strong style sub sup table tbody td tfoot th thead time tr tt u ul var wbr".split()
-)
+_TAGS = """
+a abbr address article aside b big blockquote br caption center cite code col colgroup dd del dfn div dl dt em
+figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nav ol p pre q s samp
+section small span strike strong style sub sup table tbody td tfoot th thead time tr tt u ul var wbr
+"""
+TAGS = frozenset(_TAGS.split())
 PAGE_TAGS = frozenset({"html", "head", "body", "title", "meta"})  # the page's own, made anew around the content
 
 SIZES = {"width", "height"}
