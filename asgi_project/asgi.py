@@ -16,13 +16,14 @@ from django.conf import settings  # noqa: E402
 
 from asgi_project.lifespan import with_lifespan  # noqa: E402
 from core.any_host import answer_any_host  # noqa: E402
+from core.body_limit import with_body_limit  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 WebsocketDenier.channel_layer_alias = "none"  # to refuse a foreign origin takes no channel layer, which may be dead
 router = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": with_body_limit(django_application, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
