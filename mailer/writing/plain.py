@@ -25,7 +25,17 @@ def plain_text(hidden: Hidden, html: str) -> str:
     reader = _Reader(hidden)
     reader.feed(html)
     reader.close()
-    return reader.text()
+    return _without_blank_lines(hidden, reader.text())
+
+
+def _without_blank_lines(hidden: Hidden, text: str) -> str:
+    """Without those that would be left where tags which print nothing, like an {% if %}, have a line of their own."""
+
+    def glue(found: re.Match[str]) -> str:
+        is_silent = not any(hidden.tags[n].is_output for n in hidden.numbers_in(found[1]))
+        return found[1] if is_silent else found[0]
+
+    return re.sub(rf"^((?:{hidden.prefix}\d+z ?)+)\n+", glue, text, flags=re.MULTILINE)
 
 
 class _Reader(HTMLParser):
@@ -122,7 +132,7 @@ class _Reader(HTMLParser):
     def _separate(self, tag: str) -> None:
         if tag in PARAGRAPHS:
             self._break()
-            if self._lines and self._lines[-1] and not self._lists:
+            if self._lines and self._lines[-1].strip("> ") and not self._lists:
                 self._lines.append(self._quoted(""))
         elif tag in LINES:
             self._break(keep_blank=tag == "br")
