@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from mailer.models import Message
 from mailer.writing.filling import context_for
 from mailer.writing.finish import Finished, finish
 from mailer.writing.pictures import named_pictures
+from mailer.writing.scanning import Place, line_of, places
 
 CLIPPED_AT = 102 * 1024  # bytes of HTML, at Gmail
 
@@ -59,8 +61,26 @@ def complaints_about(source: str, known: Collection[str] = KNOWN_TAGS, *, escape
             ]
         _try(template)
     except TemplateProblem as problem:
-        return [told(problem)]
+        return [told(problem if problem.line else TemplateProblem(str(problem), _line_of(str(problem), source)))]
     return []
+
+
+def _line_of(problem: str, source: str) -> int | None:
+    """The line of the first tag with which the template has this problem; None where it is not one of compiling."""
+    try:
+        tags = list(places(source))
+    except TemplateProblem as unclosed:
+        return unclosed.line
+
+    def has_it(place: Place) -> bool:
+        try:
+            compile_template(source[: place.end])
+        except TemplateProblem as found:
+            return str(found) == problem
+        return False
+
+    first = bisect_left(tags, True, key=has_it)
+    return line_of(source, tags[first].start) if first < len(tags) else None
 
 
 def told(problem: TemplateProblem) -> str:

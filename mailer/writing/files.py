@@ -71,7 +71,9 @@ def clean_file(upload: UploadedFile[Any]) -> CleanFile:
 def clean_name(name: str) -> str:
     """The file's name without folders, controls, or what Windows overlooks at its end; with its extension."""
     name = "".join(
-        " " if letter.isspace() else letter for letter in name if unicodedata.category(letter) not in INVISIBLE
+        " " if letter.isspace() else letter
+        for letter in name
+        if letter.isspace() or unicodedata.category(letter) not in INVISIBLE
     )
     name = re.split(r"[/\\]", name)[-1]
     name = re.sub(r'[<>:"|?*]', "_", " ".join(name.split())).strip(". ")

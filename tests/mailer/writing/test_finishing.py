@@ -60,7 +60,7 @@ def test_nothing_stays_that_runs_or_asks(written: str, absent: str) -> None:
         '<a href="{{ unsubscribe_url }}">',
         '<a href="https://example.com/?a=1&amp;to={{ recipient.email | url_encode }}">',
         '<b title="{{ recipient.full_name | default: "friend" }}">',
-        '<span style="color: {{ recipient.comment | default: \'red\' }}">',
+        "<span style=\"color: {{ recipient.comment | default: 'red' }}\">",
         "<!--[if mso]><table><tr><td><![endif]-->",
         "{% if 1 < 2 and recipient.email contains '@' %}yes & no{% endif %}",
     ],
@@ -211,7 +211,22 @@ def test_what_is_filled_in_is_text() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["<", "<!--", "<a ", '<a x="', "<div>", "<b>", "<![CDATA[", "{{", "{% raw %}", "<?", "&#", "{{x}}", "<table>", "</"],
+    [
+        "<",
+        "<!--",
+        "<a ",
+        '<a x="',
+        "<div>",
+        "<b>",
+        "<![CDATA[",
+        "{{",
+        "{% raw %}",
+        "<?",
+        "&#",
+        "{{x}}",
+        "<table>",
+        "</",
+    ],
 )
 @pytest.mark.parametrize("kind", ["html", "markdown"])
 def test_no_text_takes_more_time_than_its_length_is_worth(kind: str, written: str) -> None:

@@ -21,13 +21,13 @@ TAGS = [
     "{{\n recipient.email\n}}",
 ]
 words = st.text(alphabet=st.characters(exclude_characters="{}%", exclude_categories=["Cs", "Cc"]), max_size=20)
+pieces = """
+<p> </p> <table> <tr> <td> </td> <style> </style> <!-- --> <![CDATA[ <script> </script> <a~href= style=' <svg> a{b:c}
+mt0q0z {{ }} &#123; {%~raw~%} {%~endraw~%} {%~comment~%} {%~endcomment~%}
+{%~if~x~%} {%~endif~%}
+"""
 noise = st.lists(
-    st.sampled_from(
-        [*"<>&\"'/=!-[]()*_`#|{}%\n ", "<p>", "</p>", "<table>", "<tr>", "<td>", "</td>", "<style>", "</style>", "<!--"]
-        + ["-->", "<![CDATA[", "<script>", "</script>", "<a href=", "mt0q0z", "{% raw %}", "{% endraw %}", "{{", "}}"]
-        + ["{% comment %}", "{% endcomment %}", "{% if x %}", "{% endif %}", "&#123;", "style='", "<svg>", "a{b:c}"]
-        + TAGS
-    ),
+    st.sampled_from([*"<>&\"'/=!-[]()*_`#|{}%\n ", *pieces.split(), *TAGS]).map(lambda piece: piece.replace("~", " ")),
     max_size=25,
 ).map("".join)
 PLACES = [
