@@ -9,7 +9,8 @@ NAMES = re.compile(
     r"Mailing Service|\b(English|CSV|Markdown|UTF|HTML|SMTP|UTC|IP|TLS|ASCII|cookie)\b"
     r"|\bMessage-ID\b|\b(DNS|SPF|DKIM|DMARC|PTR|TXT|selector\._domainkey|_dmarc)\b"
     r"|\b(EMAIL_\w+|DEFAULT_FROM_EMAIL)\b(=True)?"
-    r"|\bemail, full_name, comment\b|\bemail,full_name,comment\b|\brecipient\.\w+|\bmailing\.subject\b|\bunsubscribe_url\b|default: \"friend\""
+    r"|\bemail, full_name, comment\b|\bemail,full_name,comment\b|\brecipient\.\w+|default: \"friend\""
+    r"|\bmailing\.subject\b|\bunsubscribe_url\b"
     r"|make run|python manage\.py send_mailings --watch"
 )
 ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+")
