@@ -23,9 +23,10 @@ from realtime.routing import websocket_urlpatterns  # noqa: E402
 WebsocketDenier.channel_layer_alias = "none"  # to refuse a foreign origin takes no channel layer, which may be dead
 router = ProtocolTypeRouter(
     {
-        "http": with_body_limit(django_application, settings.DATA_UPLOAD_MAX_MEMORY_SIZE),
+        "http": django_application,
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
-checked = answer_any_host(router, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
+limited = with_body_limit(router, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+checked = answer_any_host(limited, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
 application = with_lifespan(refuse_other_machines(checked) if settings.EMBEDDED else checked)

@@ -37,11 +37,11 @@ def page(owner: User, client: Client) -> Client:
 
 def test_it_shows_what_is_saved_to_whom_one_chooses(page: Client, message: Message, ana: Recipient) -> None:
     path = f"/messages/{message.pk}/preview/"
-    assert '<p style="color: red;">Dear Ana</p>' in page.get(path, {"recipient": ana.pk}).content.decode()
+    assert '<p style="color: red;">Dear Ana</p>' in page.get(path, {"recipient": str(ana.pk)}).content.decode()
     assert "Dear friend" in page.get(path, {"recipient": "bare"}).content.decode()
     assert "Dear Ana Novák" in page.get(path, {"recipient": "9" * 30}).content.decode()
-    assert page.get(path, {"recipient": ana.pk, "view": "text"}).content.decode().count("Dear Ana") == 1
-    source = page.get(path, {"recipient": ana.pk, "view": "source"})
+    assert page.get(path, {"recipient": str(ana.pk), "view": "text"}).content.decode().count("Dear Ana") == 1
+    source = page.get(path, {"recipient": str(ana.pk), "view": "source"})
     assert source["Content-Type"] == "text/plain; charset=utf-8"
     assert '<p style="color: red;">Dear Ana</p>' in source.content.decode()
 
