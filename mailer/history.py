@@ -33,7 +33,6 @@ ACTS: dict[str, str | Promise] = {
     "block": pgettext_lazy("history", "blocked"),
     "unblock": pgettext_lazy("history", "unblocked"),
     "allow": pgettext_lazy("history", "sending allowed"),
-    "invite": pgettext_lazy("history", "invited"),
 }
 STATES: dict[str, str | Promise] = {
     **dict(Delivery.State.choices),
