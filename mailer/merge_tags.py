@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.utils.translation import gettext as _
 from liquid import BoundTemplate, RenderContext
@@ -17,11 +17,10 @@ from liquid.token import Token
 from mailer.merge_fence import LONGEST_RANGE, FencedEnvironment
 from mailer.merge_shape import refuse_costly
 
-KNOWN_TAGS = ("recipient.full_name", "recipient.email", "recipient.comment")
+RECIPIENT_TAGS = ("recipient.full_name", "recipient.email", "recipient.comment")
+KNOWN_TAGS = (*RECIPIENT_TAGS, "mailing.subject", "unsubscribe_url")
 EXAMPLE = {"full_name": "Ana Novák", "email": "ana@example.com", "comment": "met at the fair"}
 BARE_EXAMPLE = {"full_name": "", "email": "ana@example.com", "comment": ""}
-
-_ASKABLE = {*KNOWN_TAGS, *(f"{tag}.size" for tag in KNOWN_TAGS)}
 
 
 class TemplateProblem(ValueError):
@@ -39,9 +38,9 @@ _html_environment = FencedEnvironment(autoescape=True)
 class Template:
     """A compiled template: compile once per mailing, render per recipient."""
 
-    def __init__(self, template: BoundTemplate, unknown_tags: list[str]) -> None:
+    def __init__(self, template: BoundTemplate, asked: set[str]) -> None:
         self._template = template
-        self._unknown_tags = unknown_tags
+        self._asked = asked
 
     @property
     def nodes(self) -> list[Node]:
@@ -59,9 +58,12 @@ class Template:
         except Exception as error:  # filters raise what Python raises: OverflowError, TypeError, …
             raise _problem(error) from error
 
-    def unknown_tags(self) -> list[str]:
-        """The variables it asks for that no recipient has."""
-        return self._unknown_tags
+    def unknown_tags(self, known: Iterable[str] = KNOWN_TAGS) -> list[str]:
+        """The variables it asks for that nobody has. A subject knows fewer of them than a body."""
+        return sorted(self._asked - set(known) - {f"{tag}.size" for tag in known})
+
+    def asks_for(self, tag: str) -> bool:
+        return tag in self._asked
 
 
 def compile_template(source: str, *, escape: bool = False) -> Template:
@@ -77,17 +79,17 @@ def compile_template(source: str, *, escape: bool = False) -> Template:
         template = (_html_environment if escape else _environment).from_string(source)
         for expression in _expressions(template):
             _refuse_unusable(expression, source)
-        return Template(template, _unknown_tags(template))
+        return Template(template, _asked_for(template))
     except TemplateProblem:
         raise
     except Exception as error:  # the library's parser, too, raises what Python raises
         raise _problem(error) from error
 
 
-def _unknown_tags(template: BoundTemplate) -> list[str]:
+def _asked_for(template: BoundTemplate) -> set[str]:
+    """The variables that it does not make itself, by their whole names."""
     analysis = template.analyze(include_partials=False)
-    asked = {str(variable) for places in analysis.globals.values() for variable in places}
-    return sorted(asked - _ASKABLE)
+    return {str(variable) for places in analysis.globals.values() for variable in places}
 
 
 def _expressions(template: BoundTemplate) -> Iterator[Expression]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from mailer.views import (
+    attachments,
     attempts,
     audience,
     choices,
@@ -12,6 +13,7 @@ from mailer.views import (
     mailcatcher,
     mailings,
     messages,
+    previews,
     recipients,
     suppressions,
     unsubscribe,
@@ -23,6 +25,7 @@ mailcatcher_urls = [
     path("mailcatcher/clear/", mailcatcher.clear, name="mailcatcher_clear"),
     path("mailcatcher/<str:key>/", mailcatcher.mail, name="mailcatcher_mail"),
     path("mailcatcher/<str:key>/html/", mailcatcher.html, name="mailcatcher_html"),
+    path("mailcatcher/<str:key>/files/<int:number>/", mailcatcher.file, name="mailcatcher_file"),
     path("mailcatcher/<str:key>/source/", mailcatcher.source, name="mailcatcher_source"),
 ]
 
@@ -54,6 +57,19 @@ message_urls = [
     path("messages/<int:pk>/", messages.message_detail, name="message_detail"),
     path("messages/<int:pk>/edit/", messages.edit_message, name="message_edit"),
     path("messages/<int:pk>/delete/", messages.delete_message, name="message_delete"),
+    path("messages/<int:pk>/duplicate/", messages.duplicate_message, name="message_duplicate"),
+    path("messages/preview/", previews.preview_new, name="message_preview_new"),
+    path("messages/<int:pk>/preview/", previews.preview, name="message_preview"),
+    path("messages/recipients/", previews.people, name="message_people_new"),
+    path("messages/<int:pk>/recipients/", previews.people, name="message_people"),
+    path("messages/<int:pk>/attachments/", attachments.add_attachments, name="message_attach"),
+    path("messages/<int:pk>/attachments/<int:attachment_pk>/", attachments.download, name="message_attachment"),
+    path(
+        "messages/<int:pk>/attachments/<int:attachment_pk>/remove/",
+        attachments.remove_attachment,
+        name="message_detach",
+    ),
+    path("messages/pictures/<str:token>/", attachments.picture, name="message_picture"),
 ]
 
 mailing_urls = [

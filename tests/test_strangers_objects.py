@@ -16,7 +16,7 @@ from django.test import Client
 import core
 import mailer.forms
 from core.models import User
-from mailer.models import Delivery, Mailing, Message, Recipient, Suppression
+from mailer.models import Attachment, Delivery, Mailing, Message, Recipient, Suppression
 from tests.support.addresses import OURS, address
 from tests.support.belongings import belongings_of
 
@@ -70,6 +70,7 @@ def rows_of(user: User) -> list[list[dict[str, Any]]]:
     owned: list[models.QuerySet[Any]] = [
         User.objects.filter(pk=user.pk),
         Message.objects.filter(owner=user),
+        Attachment.objects.filter(message__owner=user),
         Recipient.objects.filter(owner=user),
         Mailing.objects.filter(owner=user),
         Suppression.objects.filter(owner=user),
@@ -120,6 +121,29 @@ def test_a_delivery_is_found_under_its_own_mailing_alone(
     assert page.get(f"/mailings/{mine['sending']}/deliveries/{mine['delivery']}/").status_code == 200
     assert page.get(f"/mailings/{mine['sending']}/deliveries/{theirs['delivery']}/").status_code == 404
     assert page.get(f"/mailings/{theirs['sending']}/deliveries/{mine['delivery']}/").status_code == 404
+
+
+def test_a_file_is_found_under_its_own_message_alone(
+    page: Client, mine: dict[str, int], theirs: dict[str, int]
+) -> None:
+    assert page.get(f"/messages/{mine['message']}/attachments/{mine['attachment']}/").status_code == 200
+    for message, attachment in ((mine, theirs), (theirs, mine)):
+        path = f"/messages/{message['message']}/attachments/{attachment['attachment']}/"
+        assert page.get(path).status_code == 404
+        page.post(f"{path}remove/")
+    assert Attachment.objects.count() == 2
+
+
+def test_a_preview_is_filled_in_with_ones_own_recipient_alone(
+    page: Client, mine: dict[str, int], theirs: dict[str, int]
+) -> None:
+    typed = {"subject": "x", "kind": "text", "body": "To {{ recipient.email }}"}
+    path = f"/messages/{mine['message']}/preview/"
+    for url in (path, "/messages/preview/"):
+        assert b"secret@example.com" in page.post(url, typed | {"recipient": mine["recipient"]}).content
+        assert b"ana@example.com" in page.post(url, typed | {"recipient": theirs["recipient"]}).content
+    assert page.get(f"/messages/{theirs['message']}/recipients/?q=secret").status_code == 404
+    assert page.get("/messages/recipients/?q=secret").content.count(b"secret@") == 1
 
 
 @pytest.mark.parametrize("path", ["mailings", "messages", "recipients", "suppressions"])

@@ -9,8 +9,10 @@ from django.conf import settings
 
 from mailer.addresses import ascii_address
 from mailer.delivery.compose import Composer, Content
+from mailer.delivery.dkim import signer_from_settings
+from mailer.delivery.mime import Part
 from mailer.merge_tags import TemplateProblem
-from mailer.models import MailingContent
+from mailer.models import FrozenAttachment, MailingContent
 
 
 def load_composers(mailing_ids: Iterable[int]) -> dict[int, Composer | TemplateProblem]:
@@ -20,8 +22,9 @@ def load_composers(mailing_ids: Iterable[int]) -> dict[int, Composer | TemplateP
 
 
 def _composer(frozen: MailingContent) -> Composer | TemplateProblem:
+    signer = signer_from_settings()
     try:
-        return Composer(content_of(frozen))
+        return Composer(content_of(frozen), signer.sign if signer else None)
     except TemplateProblem as problem:
         return problem
 
@@ -31,12 +34,18 @@ def content_of(frozen: MailingContent) -> Content:
     return Content(
         subject=frozen.subject,
         text=frozen.body,
+        html=frozen.html,
+        attachments=tuple(Part(a.name, a.content_type, bytes(a.data), a.content_id) for a in _attachments(frozen)),
         from_email=frozen.from_email,
         list_id=_list_id(frozen),
         feedback_id=_feedback_id(frozen),
         unsubscribe_mailto=settings.UNSUBSCRIBE_MAILTO,
         token=frozen.token,
     )
+
+
+def _attachments(frozen: MailingContent) -> Iterable[FrozenAttachment]:
+    return frozen.attachments.order_by("pk")
 
 
 def _list_id(frozen: MailingContent) -> str:

@@ -17,6 +17,7 @@ from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withhe
 from mailer.delivery.transport import Transport
 from mailer.delivery.worker import Worker
 from mailer.merge_tags import TemplateProblem
+from mailer.signing import unsubscribe_url
 
 IDLE_CONNECTION = 10.0  # seconds a connection waits for the next mail before it is closed
 
@@ -120,4 +121,5 @@ class Sender:
 
 
 def _addressee(claim: Claim) -> Addressee:
-    return Addressee(claim.email, claim.full_name, claim.message_id, claim.merge_data, claim.date)
+    link = unsubscribe_url(claim.delivery_id)
+    return Addressee(claim.email, claim.full_name, claim.message_id, claim.merge_data, claim.date, link)
