@@ -28,7 +28,7 @@ async def check_spf(dns: Lookups, domain: str, senders: Sequence[Address]) -> Re
     if policy.problem in ("", "none"):
         additions = await judge_coverage(dns, found, policy, senders)
         is_open = not policy.problem and _ends_openly(found, policy)
-        if additions or is_open:
+        if additions or is_open or _gone(policy):
             found.publish = [Record(domain, "TXT", amended(policy, additions, closed=is_open))]
     return found
 
@@ -78,10 +78,17 @@ def _ends_openly(found: Result, policy: Policy) -> bool:
 
 
 def amended(policy: Policy, additions: list[str], *, closed: bool = False) -> str:
-    """The record with these terms put before its others, and with another end where asked for; or a new record."""
+    """The record with these terms put before its others, what is gone left out, and another end; or a new record."""
     if not policy.records:
         return " ".join(["v=spf1", *additions, "~all"])
     version, *terms = policy.records[0].split()
+    terms = [term for term in terms if term.lower().lstrip("+") not in _gone(policy)]
     if closed:
         terms = [*(term for term in terms if term.lower() not in ("all", "+all", "?all")), "~all"]
     return " ".join([version, *additions, *terms])
+
+
+def _gone(policy: Policy) -> set[str]:
+    """The terms that include a domain which has no SPF record."""
+    included = [step.policy for step in policy.steps if step.term.name == "include" and step.policy]
+    return {f"include:{one.domain}" for one in included if one.problem == "none"}

@@ -140,6 +140,11 @@ def test_it_writes_the_record_to_publish(ask: Ask) -> None:
     assert amended == [Record("example.com", "TXT", "v=spf1 ip6:2001:db8::1 mx -all")]
 
 
+def test_the_record_to_publish_leaves_out_what_is_gone(ask: Ask) -> None:
+    zone = spf("v=spf1 include:Gone.com include:b.com -all", b__com={"TXT": ["v=spf1 -all"]})
+    assert [record.value for record in spf_of(ask(zone)).publish] == ["v=spf1 include:b.com -all"]
+
+
 RELAY = {"smtp.example.net": {"A": [SENDER]}}
 
 
