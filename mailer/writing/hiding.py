@@ -38,7 +38,7 @@ class Hidden:
         """The text with the tags put back. What only looks like one comes out as it stands."""
 
         def literal(found: re.Match[str]) -> str:
-            return f"{{{{ '{found[0]}' }}}}"
+            return "".join(f"{{{{ '{character}' }}}}" for character in found[0])  # Liquid reads no tag within a tag
 
         text = re.sub(rf"{{[{{%]|{{(?=(?:<!--)?{self.prefix}\d)", literal, text)
         return self.mark.sub(lambda found: self.tags[_number(found)].source, text)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.delivery.compose import Addressee, Composer
+from mailer.delivery.compose import Addressee, Composer, Content
 from mailer.delivery.dkim import SIGNED, Signer, relaxed_body, signer_from_settings
 from mailer.delivery.dkim_keys import KeyProblem, as_pem
+from mailer.delivery.mime import Part
 from tests.support.dkim import BOTH, DOMAIN, ED25519, RSA, verdicts
 
 HEAD = {
@@ -77,11 +78,22 @@ def test_an_empty_body_is_signed_too() -> None:
 
 
 def test_a_mail_of_ours_verifies() -> None:
-    composer = Composer("Hello {{ recipient.full_name }}", "Grüße  \n\n.\n\n", "Our Club <news@example.com>")
-    addressee = Addressee(
-        "ana@example.net", "Ána", "<1@example.com>", {"full_name": "Ána"}, datetime(2026, 5, 4, tzinfo=UTC)
+    content = Content(
+        subject="Hello {{ recipient.full_name }}",
+        text="Grüße  \n\n.\n\n",
+        html="<p>Grüße, {{ recipient.full_name }}</p>\n.\n",
+        from_email="Our Club <news@example.com>",
+        reply_to="office@example.com",
+        list_id="owner-1.example.com",
+        attachments=(Part("Plan.pdf", "application/pdf", b"%PDF" * 999),),
     )
-    assert verdicts(signed(composer.compose(addressee).content)) == [True, True]
+    link = "https://mail.example.com/u/1.abc/"
+    addressee = Addressee(
+        "ana@example.net", "Ána", "<1@example.com>", {"full_name": "Ána"}, datetime(2026, 5, 4, tzinfo=UTC), link
+    )
+    mail = Composer(content, BOTH.sign).compose(addressee).content
+    assert verdicts(mail) == [True, True]
+    assert {b"list-unsubscribe", b"list-unsubscribe-post", b"reply-to", b"list-id"} <= set(signed_names(mail))
 
 
 def test_a_mail_of_the_email_package_verifies() -> None:
