@@ -34,7 +34,6 @@ ACTS: dict[str, str | Promise] = {
     "unblock": pgettext_lazy("history", "unblocked"),
     "allow": pgettext_lazy("history", "sending allowed"),
     "lift": pgettext_lazy("history", "suppression lifted"),
-    "invite": pgettext_lazy("history", "invited"),
 }
 STATES: dict[str, str | Promise] = {
     **dict(Delivery.State.choices),

@@ -30,6 +30,7 @@ REVERSE_DNS_MISSING = "reverse_dns_missing"
 OWNER_BLOCKED = "owner_blocked"
 RESTORED = "restored"
 OTHER_DATABASE = "other_database"
+NOT_SENT_AFTER_ALL = "not_sent_after_all"
 WINDOW_ENDED = "window_ended"
 CHOSEN_ONE = "chosen_one"
 CHOSEN_MANY = "chosen_many"
@@ -100,6 +101,7 @@ SENTENCES = {
         "The sender’s folder belongs to another database. Make sure that this one is the right one. Then go on with "
         "this mailing, or cancel it."
     ),
+    NOT_SENT_AFTER_ALL: gettext_noop("A sender that had been given up told that some of its mail was not sent."),
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
     CHOSEN_ONE: gettext_noop("The delivery to %(words)s."),
     CHOSEN_MANY: gettext_noop("Deliveries: %(words)s."),

@@ -194,10 +194,8 @@ def site(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     """`site(server)`: this site's mail server is that one (or whatever listens on that port).
 
     The gate trusts a look for long: on a busy machine it would else shut, rightly, and mails be claimed again.
-    Connections wait for long for the same reason.
     """
     monkeypatch.setattr("mailer.delivery.gate.TRUSTED_FOR", 30.0)
-    monkeypatch.setattr("mailer.delivery.sender.IDLE_CONNECTION", 60.0)
     settings.DATA_DIR = tmp_path
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = "127.0.0.1", False, 5

@@ -1,10 +1,12 @@
 """What became of an uncertain attempt, learned late: from a journal that comes back, or from a worker that wakes up.
 
-An attempt is settled once. Its delivery follows where nobody has decided about it meanwhile.
+An attempt is settled once. Its delivery follows where nobody has decided about it meanwhile; a mailing that is
+completed, but still inside its window, takes up again what turns out not to have been sent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from core.clock import db_now
 from mailer.delivery.counts import move_counts, moved, recount_attempts
@@ -28,8 +31,10 @@ from mailer.delivery.ledger import (
 )
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
+from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.delivery.suppression import Bounce, suppress_bounced
-from mailer.models import Attempt, Delivery
+from mailer.models import Attempt, Delivery, Mailing
+from mailer.reasons import NOT_SENT_AFTER_ALL, StatusReason
 
 State = Delivery.State
 Status = Attempt.Status
@@ -68,6 +73,7 @@ def settle(worker_id: int, found: Sequence[Evidence], counted_by: int | None = N
     mailing_ids = set(unsettled.values_list("mailing", flat=True))
     if not mailing_ids:
         return Recorded()
+    _reopen(unsettled, telling)
     windows = windows_under_share_lock(mailing_ids)
     deliveries = _locked(set(unsettled.values_list("delivery", flat=True)))
     attempts = [a for a in unsettled.order_by("number") if (a.delivery_id, a.number) in telling]
@@ -80,6 +86,22 @@ def settle(worker_id: int, found: Sequence[Evidence], counted_by: int | None = N
     recount_attempts(counted_by or worker_id, attempts, Status.UNCERTAIN)
     suppress_bounced(list(_bounces(deliveries, outcomes)))
     return _follow(deliveries, outcomes, windows, counted_by or worker_id)
+
+
+def _reopen(unsettled: QuerySet[Attempt], telling: Mapping[tuple[int, int], Evidence]) -> None:
+    """Let the completed mailings send again in which something may be tried again, where their windows allow it."""
+    asked = unsettled.filter(mailing__status=Mailing.Status.COMPLETED, delivery__state=State.UNCERTAIN)
+    keys = asked.values_list("delivery", "number", "mailing")
+    again = {mailing for delivery, number, mailing in keys if _may_go_again(telling.get((delivery, number)))}
+    for mailing_id in sorted(again):
+        with contextlib.suppress(TransitionRefused):  # its window has ended, or its owner is blocked
+            change_status(mailing_id, "reopen", None, reason=StatusReason(NOT_SENT_AFTER_ALL))
+
+
+def _may_go_again(evidence: Evidence | None) -> bool:
+    if evidence is None or evidence.outcome.kind is Kind.ACCEPTED:
+        return False
+    return not (evidence.outcome.kind is Kind.REJECTED and evidence.outcome.is_charged)
 
 
 def _locked(delivery_ids: set[int]) -> list[Delivery]:

@@ -20,7 +20,7 @@ from tests.chaos.people import PEOPLE, PeopleMachine
 from tests.support.invariants import check_mailing
 from tests.support.results import ACCEPTED, DEFERRED, LOST, REJECTED, UNCERTAIN, WITHHELD, a_worker, result
 
-EXAMPLES, STEPS = (120, 60) if os.environ.get("CHAOS") == "full" else (12, 40)
+EXAMPLES, STEPS = (120, 60) if os.environ.get("CHAOS") == "full" else (8, 40)
 OUTCOMES = st.lists(
     st.sampled_from([ACCEPTED, ACCEPTED, DEFERRED, REJECTED, UNCERTAIN, LOST, WITHHELD]), min_size=1, max_size=PEOPLE
 )

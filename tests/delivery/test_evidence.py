@@ -18,6 +18,7 @@ from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_reply
 from mailer.delivery.schedule import change_status, run_schedule
 from mailer.models import Attempt, Delivery, Mailing
+from mailer.reasons import NOT_SENT_AFTER_ALL
 from tests.support.mailings import (
     counted,
     counted_attempts,
@@ -159,11 +160,7 @@ def over(mailing: Mailing, owner: User) -> None:
         run_schedule()
 
 
-def completed(mailing: Mailing, owner: User) -> None:
-    run_schedule()
-
-
-@pytest.mark.parametrize(("end", "state"), [(cancelled, "cancelled"), (over, "expired"), (completed, "expired")])
+@pytest.mark.parametrize(("end", "state"), [(cancelled, "cancelled"), (over, "expired")])
 def test_nothing_of_a_mailing_that_is_over_is_tried_again(
     mailing: Mailing, owner: User, given_up: tuple[int, list[Claim]], end: Callable[[Mailing, User], None], state: str
 ) -> None:
@@ -172,6 +169,28 @@ def test_nothing_of_a_mailing_that_is_over_is_tried_again(
         woken_up(*given_up, ACCEPTED, REJECTED, DEFERRED, WITHHELD, BUSY_AFTER_DOT)
     assert list(states(mailing).values()) == ["sent", "failed", state, state, state]
     is_sound(mailing)
+
+
+def test_a_completed_mailing_takes_up_again_what_was_not_sent_inside_its_window(
+    mailing: Mailing, given_up: tuple[int, list[Claim]]
+) -> None:
+    run_schedule()
+    mailing.refresh_from_db()
+    assert mailing.status == "completed"
+    woken_up(*given_up, ACCEPTED, REJECTED, DEFERRED, WITHHELD, BUSY_AFTER_DOT)
+    assert list(states(mailing).values()) == ["sent", "failed", "deferred", "queued", "queued"]
+    mailing.refresh_from_db()
+    assert (mailing.status, mailing.status_reason) == ("sending", NOT_SENT_AFTER_ALL)
+    is_sound(mailing)
+
+
+def test_a_completed_mailing_stays_so_where_nothing_is_to_be_sent_again(
+    mailing: Mailing, given_up: tuple[int, list[Claim]]
+) -> None:
+    run_schedule()
+    woken_up(*given_up, ACCEPTED, REJECTED)
+    mailing.refresh_from_db()
+    assert mailing.status == "completed"
 
 
 def test_a_paused_mailing_goes_on_with_it_later(

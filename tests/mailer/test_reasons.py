@@ -21,6 +21,7 @@ def test_what_quotes_nothing_is_said_without_words() -> None:
         reasons.OWNER_BLOCKED,
         reasons.RESTORED,
         reasons.OTHER_DATABASE,
+        reasons.NOT_SENT_AFTER_ALL,
     }
 
 
