@@ -16,6 +16,7 @@ from django.conf import settings  # noqa: E402
 
 from asgi_project.lifespan import with_lifespan  # noqa: E402
 from core.any_host import answer_any_host  # noqa: E402
+from core.body_limit import with_body_limit  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
@@ -26,5 +27,6 @@ router = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
-checked = answer_any_host(router, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
+limited = with_body_limit(router, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+checked = answer_any_host(limited, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
 application = with_lifespan(refuse_other_machines(checked) if settings.EMBEDDED else checked)

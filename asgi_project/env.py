@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from mailer.delivery.dkim_keys import KeyProblem, read_key
+from mailer.domains.names import DOMAIN, SELECTOR, ascii_domain
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -33,7 +36,7 @@ KNOWN_KEYS = re.compile(r"django-insecure|change.?me|your.?secret|secret.?key")
 
 
 def secret_key(value: str) -> str:
-    """The key, or "" for none. Who guesses it signs in as anybody."""
+    """The key, or "" for none. Who guesses it signs in as anybody, or unsubscribes anybody."""
     key = value.strip()
     repeats_itself = key in (key * 2)[1:-1]
     if key and (len(key) < 50 or len(set(key)) < 10 or repeats_itself or KNOWN_KEYS.search(key.casefold())):
@@ -57,6 +60,12 @@ def sender(value: str) -> str:
     _name, address = parseaddr(value.strip())
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or "\n" in value:
         raise ValueError("takes an address like Our Club <news@example.com>")
+    return value.strip()
+
+
+def address(value: str) -> str:
+    if value.strip() and not re.fullmatch(r"[!-~]+@[!-~]+", value.strip()):
+        raise ValueError("takes an address like unsubscribe@example.com, or nothing")
     return value.strip()
 
 
@@ -126,6 +135,47 @@ def journal_sync(value: str) -> str:
     return value.strip()
 
 
+def domain(value: str) -> str:
+    name = ascii_domain(value.strip())
+    if name and not DOMAIN.fullmatch(name):
+        raise ValueError("takes a domain like example.com, or nothing")
+    return name
+
+
+def selectors(value: str) -> list[str]:
+    names = [name.strip() for name in value.split(",") if name.strip()]
+    if len(names) > 2 or len(set(names)) < len(names) or not all(SELECTOR.fullmatch(name) for name in names):
+        raise ValueError("takes a name in letters, digits and hyphens, or two different ones separated by a comma")
+    return names
+
+
+def key_files(value: str) -> list[Path]:
+    files = [BASE_DIR / name.strip() for name in value.split(",") if name.strip()]
+    if len(files) > 2:
+        raise ValueError("takes the path of a PEM file, or two separated by a comma")
+    for file in files:
+        try:
+            read_key(file)
+        except KeyProblem as problem:
+            raise ValueError(f"takes private keys: {problem}.") from problem
+    return files
+
+
+def dns_resolver(value: str) -> tuple[str, int] | None:
+    """Address and port, or None for the system's."""
+    if not value.strip():
+        return None
+    parts = urlsplit(f"//{value.strip()}")
+    try:
+        address = str(ipaddress.ip_address(parts.hostname or ""))
+        given = 53 if parts.port is None else port(str(parts.port))
+    except ValueError:
+        given = 0
+    if not given or parts.netloc != value.strip() or parts.username is not None:
+        raise ValueError("takes an IP address and a port, like 127.0.0.1:53 or [::1]:53, or nothing")
+    return address, given
+
+
 @dataclass(frozen=True)
 class Variable:
     """One variable: how it is read, its default, and its default under the embedded start where that differs."""
@@ -138,6 +188,7 @@ class Variable:
 VARIABLES: dict[str, Variable] = {
     "EMBEDDED": Variable(boolean, "False"),
     "SECRET_KEY": Variable(secret_key, ""),
+    "UNSUBSCRIBE_KEY": Variable(secret_key, ""),
     "DEBUG": Variable(boolean, "False", embedded="True"),
     "PORT": Variable(port, "8000"),
     "SITE_URL": Variable(site_url, "http://127.0.0.1:8000"),
@@ -158,6 +209,11 @@ VARIABLES: dict[str, Variable] = {
     "EMAIL_USE_TLS": Variable(boolean, "True", embedded="False"),
     "EMAIL_USE_SSL": Variable(boolean, "False"),
     "DEFAULT_FROM_EMAIL": Variable(sender, "Mailing Service <noreply@localhost>", embedded="Demo <demo@example.com>"),
+    "DKIM_DOMAIN": Variable(domain, ""),
+    "DKIM_SELECTOR": Variable(selectors, ""),
+    "DKIM_KEY_FILE": Variable(key_files, ""),
+    "DNS_RESOLVER": Variable(dns_resolver, ""),
+    "UNSUBSCRIBE_MAILTO": Variable(address, ""),
     "MAILCATCHER_PORT": Variable(port, "1025"),
     "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
     "SEND_CONCURRENCY": Variable(positive_integer, "20"),
@@ -169,7 +225,13 @@ VARIABLES: dict[str, Variable] = {
 }
 
 
-SECRETS = {"SECRET_KEY", "DB_PASSWORD", "EMAIL_HOST_PASSWORD", "REDIS_URL"}  # never shown, not in an error either
+SECRETS = {
+    "SECRET_KEY",
+    "UNSUBSCRIBE_KEY",
+    "DB_PASSWORD",
+    "EMAIL_HOST_PASSWORD",
+    "REDIS_URL",
+}  # never shown, not in an error either
 
 
 class Settings:
@@ -231,9 +293,9 @@ def made_folder(path: Path) -> Path:
     return path
 
 
-def embedded_secret_key(data_dir: Path) -> str:
-    """The secret key of an embedded start: made once, readable by its owner alone."""
-    path = data_dir / "secret_key"
+def embedded_secret_key(data_dir: Path, name: str = "secret_key") -> str:
+    """A secret key of an embedded start: made once, readable by its owner alone."""
+    path = data_dir / name
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from asgi_project.env import BASE_DIR, MAKE_A_KEY, embedded_secret_key, load, made_folder
 from core.loopback import is_loopback
+from mailer.domains.names import domain_of
 
 env = load()
 
@@ -19,6 +21,8 @@ DATA_DIR = made_folder(BASE_DIR / env["DATA_DIR"])
 SECRET_KEY: str = env["SECRET_KEY"] or (embedded_secret_key(DATA_DIR) if EMBEDDED else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(f"SECRET_KEY is empty. Make one with `{MAKE_A_KEY}` and write it into .env.")
+# Empty: mailer/signing.py takes the SECRET_KEY, and warns.
+UNSUBSCRIBE_KEY: str = env["UNSUBSCRIBE_KEY"] or (embedded_secret_key(DATA_DIR, "unsubscribe_key") if EMBEDDED else "")
 
 PORT: int = env["PORT"]
 SITE_URL: str = f"http://127.0.0.1:{PORT}" if EMBEDDED and not env.has("SITE_URL") else env["SITE_URL"]
@@ -205,6 +209,7 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user",
     "change_password": "5/m/user",
     "reauthenticate": "10/m/user",
+    "check_domain": "10/m/user",
 }
 
 EMAIL_BACKEND: str = env["EMAIL_BACKEND"]
@@ -221,6 +226,14 @@ if EMAIL_USE_SSL and EMAIL_USE_TLS:
 EMAIL_TIMEOUT = 30
 DEFAULT_FROM_EMAIL: str = env["DEFAULT_FROM_EMAIL"]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+UNSUBSCRIBE_MAILTO: str = env["UNSUBSCRIBE_MAILTO"]
+
+DKIM_DOMAIN: str = env["DKIM_DOMAIN"] or domain_of(DEFAULT_FROM_EMAIL)
+DKIM_SELECTOR: list[str] = env["DKIM_SELECTOR"]
+DKIM_KEY_FILE: list[Path] = env["DKIM_KEY_FILE"]  # one for each selector
+if len(DKIM_SELECTOR) != len(DKIM_KEY_FILE):
+    raise ImproperlyConfigured("DKIM_SELECTOR and DKIM_KEY_FILE belong together: give as many of one as of the other.")
+DNS_RESOLVER: tuple[str, int] | None = env["DNS_RESOLVER"]
 
 MAILCATCHER_PORT: int = env["MAILCATCHER_PORT"]
 EMBEDDED_SENDER: bool = env["EMBEDDED_SENDER"]
@@ -245,7 +258,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True  # served from where they lie: no step before the first start can be forgotten
 SERVESTATIC_AUTOREFRESH = DEBUG
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # a pasted CSV
+DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # any request: a CSV file, or attachments; asgi.py refuses larger ones
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 X_FRAME_OPTIONS = "DENY"
 

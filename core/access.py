@@ -21,7 +21,8 @@ class SignedInRequest(HttpRequest):
 
 
 class Owned(Protocol):
-    owner_id: int
+    @property
+    def owner_id(self) -> int | None: ...
 
 
 def sees_all(user: User, model: type[Model]) -> bool:

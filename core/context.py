@@ -7,5 +7,9 @@ from django.http import HttpRequest
 
 
 def site(_request: HttpRequest) -> dict[str, bool]:
-    """Whether this is an embedded start, which has a mail catcher to show, and whether strangers may sign up."""
-    return {"EMBEDDED": settings.EMBEDDED, "SIGNUP_ENABLED": settings.SIGNUP_ENABLED}
+    """Whether this is an embedded start, which has a mail catcher to show, and what new people may do."""
+    return {
+        "EMBEDDED": settings.EMBEDDED,
+        "SIGNUP_ENABLED": settings.SIGNUP_ENABLED,
+        "SENDING_REQUIRES_APPROVAL": settings.SENDING_REQUIRES_APPROVAL,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.dispatch import Signal
@@ -32,6 +33,11 @@ def is_manager() -> Exists:
 def is_trusted() -> Q:
     """The condition that a user sends without the cap of new accounts: superusers, managers, and who was allowed."""
     return Q(is_superuser=True) | Q(sending_allowed_at__isnull=False) | Q(is_manager())
+
+
+def may_send(user: User) -> bool:
+    """Whether the account may send anything at all."""
+    return not settings.SENDING_REQUIRES_APPROVAL or User.objects.filter(is_trusted(), pk=user.pk).exists()
 
 
 def allow_user(user: User) -> tuple[str, str]:

@@ -9,4 +9,4 @@ class MailerConfig(AppConfig):
     verbose_name = _("Mail")
 
     def ready(self) -> None:
-        from mailer import moderation  # noqa: F401 - it listens
+        from mailer import checks, moderation  # noqa: F401 - they register and listen

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from core.models import User
 from core.people import ACTIVE, ALLOWED, BLOCKED, CAPPED
-from mailer.models import AuditEntry, Delivery, Mailing
+from mailer.models import AuditEntry, Delivery, Mailing, Suppression
 from mailer.rates import rate_of
 from mailer.reasons import StatusReason
 
@@ -35,10 +35,13 @@ ACTS: dict[str, str | Promise] = {
     "block": pgettext_lazy("history", "blocked"),
     "unblock": pgettext_lazy("history", "unblocked"),
     "allow": pgettext_lazy("history", "sending allowed"),
+    "lift": pgettext_lazy("history", "suppression lifted"),
 }
 STATES: dict[str, str | Promise] = {
     **dict(Delivery.State.choices),
     **dict(Mailing.Status.choices),
+    **dict(Suppression.Reason.choices),
+    "lift": pgettext_lazy("suppression", "lifted"),
     CAPPED: pgettext_lazy("account", "capped"),
     ALLOWED: pgettext_lazy("account", "allowed"),
     ACTIVE: pgettext_lazy("account", "active"),

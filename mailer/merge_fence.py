@@ -1,101 +1,125 @@
-"""Liquid, fenced: its own limits bound loops, assignments and output; this bounds what filters make on the way.
+"""Liquid, fenced: what a template may cost is bounded, whatever is in it; in memory too, which nothing fills for free.
 
-Without it a template of two lines fills the memory: `(1..30000000) | join`, or a chain of `replace`, each of which
-multiplies the text by the length of its argument.
+Without this a template of two lines stops the process: `(1..30000000) | join`, or a chain of `replace`, each of which
+multiplies the text by the length of its argument. Costs are counted, not timed, so that a mail that could be made
+once can be made again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from io import StringIO
+from typing import Any, TextIO
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from liquid import BoundTemplate, Environment, RenderContext
-from liquid.exceptions import ResourceLimitError
+from liquid.exceptions import OutputStreamLimitError, ResourceLimitError
 from liquid.token import Token
 
-OUTPUT_LIMIT = 1_000_000  # bytes
-WORK_LIMIT = 4_000_000  # characters, in and out of a template's filters together
-LONGEST_NUMBER = 1_000  # bits
+from mailer.merge_costs import FILTER_WORK, LOOP_WORK, NODE_WORK, WORK_LIMIT, growth_of, looked_at, size_of
+
+OUTPUT_LIMIT = 1_000_000  # octets, what is captured on the way included
+LONGEST_RANGE = 500
 
 LOADING_TAGS = ("include", "render", "extends", "block", "macro", "call", "import")
+UNESCAPING_FILTERS = ("safe",)
 
 
 class FencedContext(RenderContext):
-    """One rendering, and the work its filters have done so far."""
+    """One rendering, and the work done so far."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.work = 0
+        self.written = 0
+
+    def charge(self, work: int, token: Token | None = None) -> None:
+        self.work += work
+        if self.work > WORK_LIMIT:
+            raise ResourceLimitError(_("it has too much to do"), token=token)
+
+    @property
+    def disabled_tags(self) -> list[str]:
+        """None. Every node asks for them right before it is rendered: the one place where all can be counted."""
+        self.charge(NODE_WORK)
+        return []
+
+    @disabled_tags.setter
+    def disabled_tags(self, names: list[str]) -> None:
+        """Only tags that load something would set them."""
+
+    def get(self, path: list[object], *, token: Token | None, **kwargs: Any) -> object:
+        value = super().get(path, token=token, **kwargs)
+        self.charge(NODE_WORK // 2 + looked_at(value), token)
+        return value
+
+    def stopindex(self, key: str, index: int | None = None) -> int:
+        """Asked by every loop, one over nothing too."""
+        self.charge(LOOP_WORK)
+        return super().stopindex(key, index)
+
+    def assign(self, key: str, val: Any) -> None:
+        """Assigning counts as work: what is held is then bounded by what was done."""
+        self.charge(size_of(val))
+        self.locals[key] = val
+
+    def get_buffer(self, buf: TextIO | None = None) -> StringIO:
+        return FencedBuffer(self)
 
     def filter(self, name: str, token: Token | None) -> Callable[..., object]:
         function = super().filter(name, token)
-        growth = GROWTH.get(name, _no_growth)
 
         def fenced(value: object, *args: object, **kwargs: object) -> object:
-            self.work += size_of(value) + sum(map(size_of, args)) + growth(value, *args)
-            if self.work > WORK_LIMIT:
-                raise ResourceLimitError(_("its filters have too much to do"), token=token)
+            self.charge(FILTER_WORK + size_of(value) + sum(map(size_of, args)) + growth_of(name, value, *args), token)
+            if name == "date" and value in ("now", "today"):
+                value = _moment(self.scope.get("now"))
             return function(value, *args, **kwargs)
 
         return fenced
 
 
+class FencedBuffer(StringIO):
+    """What a rendering writes, captures included."""
+
+    def __init__(self, context: FencedContext) -> None:
+        super().__init__()
+        self._context = context
+
+    def write(self, text: str, /) -> int:
+        self._context.charge(len(text) >> 3)
+        self._context.written += len(text.encode())
+        if self._context.written > OUTPUT_LIMIT:
+            raise OutputStreamLimitError(_("it writes too much"), token=None)
+        return super().write(text)
+
+
 class FencedTemplate(BoundTemplate):
-    context_class = FencedContext
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        context = FencedContext(self, globals=self.make_globals(dict(*args, **kwargs)))
+        buffer = context.get_buffer()
+        self.render_with_context(context, buffer)
+        return buffer.getvalue()
 
 
 class FencedEnvironment(Environment):
+    """With `autoescape` what is filled in is escaped for HTML, and no filter of Liquid's own takes that back."""
+
     template_class = FencedTemplate
-    output_stream_limit = OUTPUT_LIMIT
-    loop_iteration_limit = 1_000
-    local_namespace_limit = OUTPUT_LIMIT
+    loop_iteration_limit = LONGEST_RANGE
     context_depth_limit = 20
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, autoescape: bool = False) -> None:
+        super().__init__(autoescape=autoescape)
         for name in LOADING_TAGS:
             self.tags.pop(name, None)
+        for name in UNESCAPING_FILTERS:
+            self.filters.pop(name, None)
 
 
-def size_of(value: object) -> int:
-    """About how much a filter has to do with the value: characters, or items with all that is in them."""
-    match value:
-        case str():
-            return 1 + len(value)
-        case int() if abs(value).bit_length() > LONGEST_NUMBER:
-            return WORK_LIMIT + 1
-        case range():
-            return 1 + 8 * len(value)
-        case list() | tuple():
-            return 1 + sum(map(size_of, value))
-        case dict():
-            return 1 + sum(map(size_of, value.values()))
-        case _:
-            return 1
-
-
-# What a filter adds by its arguments, beyond what goes in.
-
-
-def _no_growth(*_arguments: object) -> int:
-    return 0
-
-
-def _replaced(value: object, old: object = "", new: object = "", *_more: object) -> int:
-    return str(value).count(str(old)) * len(str(new))
-
-
-def _joined(value: object, separator: object = " ", *_more: object) -> int:
-    return len(value) * len(str(separator)) if isinstance(value, (str, range, list, tuple)) else 0
-
-
-def _rounded(_value: object, digits: object = 0, *_more: object) -> int:
-    """To round to minus a million digits, Python raises ten to the power of a million."""
-    try:
-        return min(abs(int(str(digits))), WORK_LIMIT) * LONGEST_NUMBER
-    except ValueError:
-        return 0  # the filter says what is wrong with it
-
-
-GROWTH: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined, "round": _rounded}
+def _moment(now: object) -> object:
+    """What time it is for a template: its mail's date, by the site's clock, so that a retry is the same mail."""
+    if isinstance(now, datetime) and timezone.is_aware(now):
+        return timezone.localtime(now, timezone.get_default_timezone())
+    return now

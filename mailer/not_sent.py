@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,8 +13,8 @@ from mailer.models import Attempt, Delivery
 
 State = Delivery.State
 
-STATES = (State.FAILED, State.UNCERTAIN, State.EXPIRED)
-MOST_LOOKED_AT = 2_000  # failed deliveries, the newest: what the page costs must not grow with the mailing
+STATES = (State.FAILED, State.UNCERTAIN, State.EXPIRED, State.SKIPPED)
+MOST_LOOKED_AT = 2_000  # failed or skipped, the newest: what the page costs must not grow with the mailing
 SHOWN_REFUSALS = 5
 
 
@@ -38,10 +39,14 @@ class Refusal:
 
 @dataclass(frozen=True)
 class NotSent:
-    """`counts` has those of STATES that occur; `looked_at` is how many failed ones `refusals` tell of."""
+    """`counts` has those of STATES that occur; `looked_at` is how many failed ones `refusals` tell of.
+
+    `skips` has how many were skipped by the word of the reason, of as many at most.
+    """
 
     counts: dict[str, int]
     refusals: list[Refusal]
+    skips: dict[str, int]
     looked_at: int
     perhaps_twice: int
 
@@ -51,9 +56,16 @@ def not_sent(mailing_id: int, counts: Mapping[str, int]) -> NotSent:
     return NotSent(
         counts={str(state): counts[state] for state in STATES if counts[state]},
         refusals=_refusals(mailing_id) if counts[State.FAILED] else [],
+        skips=_skips(mailing_id) if counts[State.SKIPPED] else {},
         looked_at=min(counts[State.FAILED], MOST_LOOKED_AT),
         perhaps_twice=perhaps_twice(mailing_id).count(),
     )
+
+
+def _skips(mailing_id: int) -> dict[str, int]:
+    newest = Delivery.objects.filter(mailing=mailing_id, state=State.SKIPPED).order_by("-pk")[:MOST_LOOKED_AT]
+    counted = Counter(newest.values_list("state_reason", flat=True))
+    return dict(counted.most_common())
 
 
 def _refusals(mailing_id: int) -> list[Refusal]:

@@ -34,6 +34,7 @@ NOT_SENT_AFTER_ALL = "not_sent_after_all"
 WINDOW_ENDED = "window_ended"
 CHOSEN_ONE = "chosen_one"
 CHOSEN_MANY = "chosen_many"
+LIFTED = "lifted"
 
 SENTENCES = {
     LOGIN_REFUSED: gettext_noop(
@@ -104,6 +105,7 @@ SENTENCES = {
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
     CHOSEN_ONE: gettext_noop("The delivery to %(words)s."),
     CHOSEN_MANY: gettext_noop("Deliveries: %(words)s."),
+    LIFTED: gettext_noop("Mail is allowed again to %(words)s"),
 }
 
 

@@ -3,16 +3,21 @@ from __future__ import annotations
 from django.urls import path
 
 from mailer.views import (
+    attachments,
     attempts,
     audience,
     choices,
+    domains,
     health,
     home,
     mailcatcher,
     mailings,
     messages,
+    previews,
     rates,
     recipients,
+    suppressions,
+    unsubscribe,
     users,
 )
 
@@ -21,6 +26,7 @@ mailcatcher_urls = [
     path("mailcatcher/clear/", mailcatcher.clear, name="mailcatcher_clear"),
     path("mailcatcher/<str:key>/", mailcatcher.mail, name="mailcatcher_mail"),
     path("mailcatcher/<str:key>/html/", mailcatcher.html, name="mailcatcher_html"),
+    path("mailcatcher/<str:key>/files/<int:number>/", mailcatcher.file, name="mailcatcher_file"),
     path("mailcatcher/<str:key>/source/", mailcatcher.source, name="mailcatcher_source"),
 ]
 
@@ -38,12 +44,33 @@ recipient_urls = [
     path("recipients/<int:pk>/delete/", recipients.delete_recipient, name="recipient_delete"),
 ]
 
+suppression_urls = [
+    path("suppressions/", suppressions.suppression_list, name="suppression_list"),
+    path("suppressions/add/", suppressions.add_suppressions, name="suppression_add"),
+    path("suppressions/export/", suppressions.export_suppressions, name="suppression_export"),
+    path("suppressions/<int:pk>/", suppressions.suppression_detail, name="suppression_detail"),
+    path("suppressions/<int:pk>/lift/", suppressions.lift_suppression, name="suppression_lift"),
+]
+
 message_urls = [
     path("messages/", messages.message_list, name="message_list"),
     path("messages/new/", messages.create_message, name="message_create"),
     path("messages/<int:pk>/", messages.message_detail, name="message_detail"),
     path("messages/<int:pk>/edit/", messages.edit_message, name="message_edit"),
     path("messages/<int:pk>/delete/", messages.delete_message, name="message_delete"),
+    path("messages/<int:pk>/duplicate/", messages.duplicate_message, name="message_duplicate"),
+    path("messages/preview/", previews.preview_new, name="message_preview_new"),
+    path("messages/<int:pk>/preview/", previews.preview, name="message_preview"),
+    path("messages/recipients/", previews.people, name="message_people_new"),
+    path("messages/<int:pk>/recipients/", previews.people, name="message_people"),
+    path("messages/<int:pk>/attachments/", attachments.add_attachments, name="message_attach"),
+    path("messages/<int:pk>/attachments/<int:attachment_pk>/", attachments.download, name="message_attachment"),
+    path(
+        "messages/<int:pk>/attachments/<int:attachment_pk>/remove/",
+        attachments.remove_attachment,
+        name="message_detach",
+    ),
+    path("messages/pictures/<str:token>/", attachments.picture, name="message_picture"),
 ]
 
 mailing_urls = [
@@ -63,6 +90,11 @@ mailing_urls = [
     path("mailings/<int:pk>/<str:action>/", mailings.change_mailing_status, name="mailing_action"),
 ]
 
+domain_urls = [
+    path("domains/", domains.domain_page, name="domain_page"),
+    path("domains/report/", domains.domain_report, name="domain_report"),
+]
+
 user_urls = [
     path("users/", users.user_list, name="user_list"),
     path("users/<int:pk>/", users.user_detail, name="user_detail"),
@@ -73,8 +105,11 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("sending-rate/", rates.site_rate_page, name="site_rate"),
     *recipient_urls,
+    *suppression_urls,
+    path("u/<str:token>/", unsubscribe.unsubscribe_page, name="unsubscribe"),
     *message_urls,
     *mailing_urls,
+    *domain_urls,
     *user_urls,
     *mailcatcher_urls,
     *health_urls,

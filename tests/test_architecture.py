@@ -31,6 +31,7 @@ PURE = [
     "journal",
 ]
 PURE += ["connection", "breaker", "throttle"]
+PURE += ["dkim", "dkim_keys", "segments", "bodies", "encodings", "headers", "mime"]
 KEPT_OUT = ("django.db", "mailer.models", "core.models", "aiosmtplib")
 
 

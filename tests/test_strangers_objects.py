@@ -16,7 +16,7 @@ from django.test import Client
 import core
 import mailer.forms
 from core.models import User
-from mailer.models import Delivery, Mailing, Message, Recipient
+from mailer.models import Attachment, Delivery, Mailing, Message, Recipient, Suppression
 from tests.support.addresses import OURS, address
 from tests.support.belongings import belongings_of
 
@@ -70,8 +70,10 @@ def rows_of(user: User) -> list[list[dict[str, Any]]]:
     owned: list[models.QuerySet[Any]] = [
         User.objects.filter(pk=user.pk),
         Message.objects.filter(owner=user),
+        Attachment.objects.filter(message__owner=user),
         Recipient.objects.filter(owner=user),
         Mailing.objects.filter(owner=user),
+        Suppression.objects.filter(owner=user),
         Delivery.objects.filter(mailing__owner=user),
         Mailing.recipients.through.objects.filter(mailing__owner=user),
     ]
@@ -85,7 +87,7 @@ def test_no_page_takes_them_from_a_post(
     before = rows_of(stranger)
     smuggled = {word: str(pk) for word, pk in theirs.items()} | {"recipients": str(theirs["recipient"])}
     smuggled |= {"owner": str(stranger.pk), "pk": str(theirs["mailing"]), "id": str(theirs["mailing"])}
-    valid = {"subject": "Hi", "body": "Hello", "email": "new@example.com", "audience": "chosen", **window()}
+    valid = {"subject": "Hi", "body": "Hello", "email": "new@example.com", "why": "x", "audience": "chosen", **window()}
     for act in ("add", "add_all", "remove", "remove_all"):
         with transaction.atomic():
             page.post(address(name, mine), valid | smuggled | {"act": act})
@@ -121,7 +123,30 @@ def test_a_delivery_is_found_under_its_own_mailing_alone(
     assert page.get(f"/mailings/{theirs['sending']}/deliveries/{mine['delivery']}/").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["mailings", "messages", "recipients"])
+def test_a_file_is_found_under_its_own_message_alone(
+    page: Client, mine: dict[str, int], theirs: dict[str, int]
+) -> None:
+    assert page.get(f"/messages/{mine['message']}/attachments/{mine['attachment']}/").status_code == 200
+    for message, attachment in ((mine, theirs), (theirs, mine)):
+        path = f"/messages/{message['message']}/attachments/{attachment['attachment']}/"
+        assert page.get(path).status_code == 404
+        page.post(f"{path}remove/")
+    assert Attachment.objects.count() == 2
+
+
+def test_a_preview_is_filled_in_with_ones_own_recipient_alone(
+    page: Client, mine: dict[str, int], theirs: dict[str, int]
+) -> None:
+    typed = {"subject": "x", "kind": "text", "body": "To {{ recipient.email }}"}
+    path = f"/messages/{mine['message']}/preview/"
+    for url in (path, "/messages/preview/"):
+        assert b"secret@example.com" in page.post(url, typed | {"recipient": mine["recipient"]}).content
+        assert b"ana@example.com" in page.post(url, typed | {"recipient": theirs["recipient"]}).content
+    assert page.get(f"/messages/{theirs['message']}/recipients/?q=secret").status_code == 404
+    assert page.get("/messages/recipients/?q=secret").content.count(b"secret@") == 1
+
+
+@pytest.mark.parametrize("path", ["mailings", "messages", "recipients", "suppressions"])
 def test_a_search_finds_ones_own_alone(page: Client, theirs: dict[str, int], path: str) -> None:
-    for query in ("?q=private", "?q=secret", "?q=hidden&whose=everybody"):
+    for query in ("?q=private", "?q=secret", "?q=hidden&whose=everybody", "?q=nobody&whose=site"):
         assert page.get(f"/{path}/{query}").context["page"].rows == []

@@ -15,6 +15,7 @@ from core.admin.bounded import ReadOnlyAdmin
 from mailer.admin.links import list_link
 from mailer.admin.searching import ADDRESS_OR_MAILING, deliveries_found, number_in
 from mailer.models import Attempt, Delivery
+from mailer.skipped import why_skipped
 
 SHOWN_WORDS = 80
 
@@ -27,13 +28,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ("=address_key",)
     search_help_text = ADDRESS_OR_MAILING
     fields = (
-        *("mailing", "recipient", "email", "full_name", "state", "state_reason", "attempt_count", "attempts"),
+        *("mailing", "recipient", "email", "full_name", "state", "why_skipped", "attempt_count", "attempts"),
         *("next_attempt_at", "worker", "message_id", "dated_at", "merge_data"),
     )
-    readonly_fields = ("attempts",)
+    readonly_fields = ("attempts", "why_skipped")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Any:
         return (deliveries_found(queryset, search_term) if search_term else queryset), False
+
+    @admin.display(description=_("Reason"))
+    def why_skipped(self, delivery: Delivery) -> str:
+        return why_skipped(delivery.state_reason) or "-"
 
     @admin.display(description=_("Every attempt"))
     def attempts(self, delivery: Delivery) -> SafeString:

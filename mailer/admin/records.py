@@ -68,11 +68,11 @@ class DecisionAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "actor", "action", "mailing", "user", "before", "after", "why")
-    list_select_related = ("actor", "user", "mailing__message")
+    list_display = ("created_at", "actor", "action", "mailing", "user", "suppression", "before", "after", "why")
+    list_select_related = ("actor", "user", "suppression", "mailing__message")
     list_filter = ("created_at",)
     search_fields = ("=action", "=actor__email", "=user__email", "mailing__id__exact")
-    fields = ("created_at", "actor", "action", "mailing", "user", "before", "after", "why")
+    fields = ("created_at", "actor", "action", "mailing", "user", "suppression", "before", "after", "why")
     readonly_fields = ("why",)
     search_help_text = _("An action like pause, the whole email address of a user, or the number of a mailing.")
 

@@ -51,6 +51,7 @@ def audit_mailing(mailing_id: int) -> list[Check]:
             *_counted_states(mailing, by_state),
             *_counted_attempts(mailing),
             *_histories(mailing, by_state),
+            _skipped(mailing, by_state),
             _open_though_closed(mailing, by_state),
         ]
 
@@ -168,6 +169,11 @@ def _decisions(choice: str) -> Coalesce:
 
 def _how_many(condition: Q) -> Count:
     return Count("pk", filter=condition)
+
+
+def _skipped(mailing: Mailing, by_state: Counter[str]) -> Check:
+    with_reason = _deliveries(mailing).filter(state=State.SKIPPED).exclude(state_reason="")
+    return Check("Skipped: a reason why the address is suppressed", by_state[State.SKIPPED], with_reason.count())
 
 
 def _open_though_closed(mailing: Mailing, by_state: Counter[str]) -> Check:

@@ -19,6 +19,7 @@ from mailer.delivery.frontier import Frontier
 from mailer.delivery.limits import locked_limits, without_tokens
 from mailer.delivery.lookups import Among, Literally
 from mailer.delivery.rowset import rows_parameter, table_of
+from mailer.delivery.suppression import without_suppressed
 from mailer.delivery.throttle import Token
 from mailer.models import Delivery, Worker
 
@@ -93,7 +94,8 @@ def claim_deliveries(
     def claim_from(mailing_id: int, share: int) -> None:
         owner = owners[mailing_id]
         own_room = limits.room(mailing_id, most) - taken[mailing_id]
-        found = _claim_from(mailing_id, worker_id, min(share, left.get(owner, share), own_room), now, frontier)
+        room = min(share, left.get(owner, share), own_room)
+        found = _claim_from(mailing_id, owner, worker_id, room, now, frontier)
         if owner in left:
             left[owner] -= len(found)
         taken[mailing_id] += len(found)
@@ -143,11 +145,14 @@ class Taken(NamedTuple):
     full_name: str
     message_id: str
     merge_data: dict[str, str]
+    address_key: str
     dated_at: datetime | None
     next_attempt_at: datetime
 
 
-def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime, frontier: Frontier) -> list[Claim]:
+def _claim_from(
+    mailing_id: int, owner_id: int, worker_id: int, most: int, now: datetime, frontier: Frontier
+) -> list[Claim]:
     if most == 0:
         return []
     due = Delivery.objects.filter(
@@ -156,6 +161,7 @@ def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime, front
     free = due.select_for_update(skip_locked=True, of=("self",)).order_by("next_attempt_at", "id")[:most]
     taken = [Taken(*row) for row in free.values_list(*Taken._fields)]
     frontier.reached(mailing_id, (taken[-1].next_attempt_at, taken[-1].pk) if len(taken) == most else None)
+    taken = without_suppressed(owner_id, taken, worker_id)
     if not taken:
         return []
     Delivery.objects.filter(Among(F("pk"), [delivery.pk for delivery in taken])).update(

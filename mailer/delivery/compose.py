@@ -5,21 +5,37 @@ The mail is built here rather than by `email.message.EmailMessage`, which takes 
 
 from __future__ import annotations
 
-import re
-from binascii import b2a_qp
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from email.header import Header
-from email.utils import format_datetime, parseaddr
+from email.utils import parseaddr
 
 from mailer.addresses import ascii_address
-from mailer.merge_tags import Template, compile_template
+from mailer.delivery.bodies import Body, Text
+from mailer.delivery.headers import date_value, identifier, mailbox, one_line, unstructured, unsubscribe_headers
+from mailer.delivery.mime import Part, laid_out
 
-LINE_LIMIT = 998  # octets (RFC 5322 §2.1.1)
+Sign = Callable[[bytes], bytes]
+"""A mail → the header lines, each ended by CRLF, that are put before it."""
 
-# Line ends of every kind, C0 and C1 controls, and the two Unicode separators that some readers break lines at.
-CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-SPECIALS = re.compile(r'[()<>\[\]:;@\\,."]')  # RFC 5322 §3.2.3: a name with one of these is quoted
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a mailing says, as frozen at launch; `subject`, `text` and `html` are templates.
+
+    An empty `html` makes a mail of text alone; other empty fields leave their header out. `token` is the mailing's own.
+    """
+
+    subject: str
+    text: str
+    from_email: str
+    html: str = ""
+    reply_to: str = ""
+    list_id: str = ""
+    feedback_id: str = ""
+    unsubscribe_mailto: str = ""
+    attachments: tuple[Part, ...] = ()
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,83 +50,74 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Whom one mail goes to and what it is filled in with."""
+    """Whom one mail goes to and what it is filled in with. Without `unsubscribe_url` the mail offers none."""
 
     email: str
     full_name: str
     message_id: str
     merge_data: dict[str, str]
     date: datetime
+    unsubscribe_url: str = ""
 
 
 class Composer:
-    """A mailing's content, compiled. Raises TemplateProblem where it does not parse."""
+    """A mailing's content, compiled. Raises TemplateProblem where it does not parse.
 
-    def __init__(self, subject: str, body: str, from_email: str) -> None:
-        self._subject: Template = compile_template(subject)
-        self._body: Template = compile_template(body)
-        name, self._mail_from = parseaddr(from_email)
-        self._from = _header("From", mailbox(name, self._mail_from))
+    `sign` is given each mail as it will go out.
+    """
+
+    def __init__(self, content: Content, sign: Sign | None = None) -> None:
+        self._sign = sign
+        self._subject = Text(content.subject)
+        text, html = Text(content.text), Text(content.html, escape=True) if content.html else None
+        name, address = parseaddr(content.from_email)
+        self._mail_from = ascii_address(one_line(address))
+        self._from = mailbox(name, self._mail_from)
+        self._mailto = content.unsubscribe_mailto
+        secret = "\0".join((content.token, content.subject, content.text, content.html))
+        self._pieces = laid_out(_fixed_headers(content), text, html, content.attachments, secret)
+        self._fixed_subject = one_line(self._subject.render({})) if self._subject.is_fixed else None
+        self._fixed_subject_value = unstructured(self._fixed_subject or "")
 
     def compose(self, addressee: Addressee) -> Envelope:
         """One recipient's mail, the same bytes whenever it is composed again. Raises TemplateProblem."""
-        context = {"recipient": addressee.merge_data}
-        encoding, body = _encoded_body(self._body.render(context))
+        context: dict[str, object] = {
+            "recipient": addressee.merge_data,
+            "unsubscribe_url": addressee.unsubscribe_url,
+            "now": addressee.date,
+        }
+        subject, subject_value = self._subject_for(context)
+        context["mailing"] = {"subject": subject}
         rcpt_to = ascii_address(addressee.email)
-        head = "\r\n".join(
-            (
-                self._from,
-                _header("To", mailbox(addressee.full_name, rcpt_to)),
-                _header("Subject", encoded_words("Subject", one_line(self._subject.render(context)))),
-                f"Date: {format_datetime(addressee.date)}",
-                f"Message-ID: {addressee.message_id}",
-                "MIME-Version: 1.0",
-                'Content-Type: text/plain; charset="utf-8"',
-                f"Content-Transfer-Encoding: {encoding}",
-                "\r\n",
-            )
+        head = (
+            f"From: {self._from}\r\n"
+            f"To: {mailbox(addressee.full_name, rcpt_to)}\r\n"
+            f"Subject: {subject_value}\r\n"
+            f"Date: {date_value(addressee.date)}\r\n"
+            f"Message-ID: {one_line(addressee.message_id)}\r\n"
+            f"{unsubscribe_headers(addressee.unsubscribe_url, self._mailto)}"
         )
-        return Envelope(self._mail_from, rcpt_to, addressee.message_id, head.encode() + body)
+        pieces = [piece.fill(context) if isinstance(piece, Body) else piece for piece in self._pieces]
+        mail = head.encode() + b"".join(pieces)
+        if self._sign is not None:
+            mail = self._sign(mail) + mail
+        return Envelope(self._mail_from, rcpt_to, addressee.message_id, mail)
+
+    def _subject_for(self, context: dict[str, object]) -> tuple[str, str]:
+        """The subject as text, and as its header says it."""
+        if self._fixed_subject is not None:
+            return self._fixed_subject, self._fixed_subject_value
+        subject = one_line(self._subject.render(context))
+        return subject, unstructured(subject)
 
 
-def one_line(text: str) -> str:
-    """The text without anything that could end a header's line."""
-    return CONTROLS.sub(" ", text).strip()
-
-
-def mailbox(name: str, address: str) -> str:
-    """A header's `Name <address>` (RFC 5322 §3.4); the name is data, whatever is in it, and so is the address."""
-    name, address = one_line(name), one_line(address)
-    if not name:
-        return address
-    if not _needs_encoding(name) and SPECIALS.search(name):
-        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}" <{address}>'
-    return f"{encoded_words('To', name)} <{address}>"
-
-
-def encoded_words(header: str, text: str) -> str:
-    """The text as a header's value: as it is where ASCII says it, else in encoded-words (RFC 2047).
-
-    What looks like an encoded-word is encoded too: readers decode it, and so smuggle in what it hides (CVE-2024-6923).
-    """
-    if not _needs_encoding(text):
-        return text
-    return Header(text, "utf-8", header_name=header, maxlinelen=76).encode(linesep="\r\n")
-
-
-def _needs_encoding(text: str) -> bool:
-    return not text.isascii() or "=?" in text or len(text) > LINE_LIMIT - 100
-
-
-def _header(name: str, value: str) -> str:
-    return f"{name}: {value}"
-
-
-def _encoded_body(text: str) -> tuple[str, bytes]:
-    """The body in CRLF lines, and how it is encoded: as it is, or quoted-printable (RFC 2045 §6.7)."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    data = "\r\n".join(lines).rstrip("\r\n").encode() + b"\r\n"
-    if data.isascii() and b"\0" not in data and max(map(len, lines)) <= LINE_LIMIT:
-        return "7bit", data
-    return "quoted-printable", b2a_qp(data, istext=True)
+def _fixed_headers(content: Content) -> str:
+    """Those that are the same in every mail of the mailing, but for From."""
+    lines = {
+        "Reply-To": mailbox(*parseaddr(content.reply_to)),
+        "List-Id": content.list_id and f"<{identifier(content.list_id)}>",  # RFC 2919
+        "Feedback-ID": unstructured(one_line(content.feedback_id)),
+        "Auto-Submitted": "auto-generated",  # RFC 3834
+        "MIME-Version": "1.0",
+    }
+    return "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)

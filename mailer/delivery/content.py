@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
 
-from mailer.delivery.compose import Composer
+from django.conf import settings
+
+from mailer.addresses import ascii_address
+from mailer.delivery.compose import Composer, Content
+from mailer.delivery.dkim import signer_from_settings
+from mailer.delivery.mime import Part
 from mailer.merge_tags import TemplateProblem
-from mailer.models import MailingContent
+from mailer.models import FrozenAttachment, MailingContent
 
 
 def load_composers(mailing_ids: Iterable[int]) -> dict[int, Composer | TemplateProblem]:
     """A composer for each of these launched mailings, or why its content does not compile."""
-    return {content.pk: _composer(content) for content in MailingContent.objects.filter(pk__in=list(mailing_ids))}
+    frozen = MailingContent.objects.filter(pk__in=list(mailing_ids)).select_related("mailing")
+    return {content.pk: _composer(content) for content in frozen}
 
 
-def _composer(content: MailingContent) -> Composer | TemplateProblem:
+def _composer(frozen: MailingContent) -> Composer | TemplateProblem:
+    signer = signer_from_settings()
     try:
-        return Composer(content.subject, content.body, content.from_email)
+        return Composer(content_of(frozen), signer.sign if signer else None)
     except TemplateProblem as problem:
         return problem
+
+
+def content_of(frozen: MailingContent) -> Content:
+    """All that the mailing's mails have in common. The same at every attempt, as far as the settings are."""
+    return Content(
+        subject=frozen.subject,
+        text=frozen.body,
+        html=frozen.html,
+        attachments=tuple(Part(a.name, a.content_type, bytes(a.data), a.content_id) for a in _attachments(frozen)),
+        from_email=frozen.from_email,
+        list_id=_list_id(frozen),
+        feedback_id=_feedback_id(frozen),
+        unsubscribe_mailto=settings.UNSUBSCRIBE_MAILTO,
+        token=frozen.token,
+    )
+
+
+def _attachments(frozen: MailingContent) -> Iterable[FrozenAttachment]:
+    return frozen.attachments.order_by("pk")
+
+
+def _list_id(frozen: MailingContent) -> str:
+    """An owner's recipients are one list (RFC 2919)."""
+    return f"owner-{frozen.mailing.owner_id}.{_domain(frozen)}"
+
+
+def _feedback_id(frozen: MailingContent) -> str:
+    """Gmail's four fields: campaign, customer, kind of mail, and the sender, in 5 to 15 characters, ever the same."""
+    sender = sha256(_domain(frozen).encode()).hexdigest()[:12]
+    return f"mailing-{frozen.pk}:owner-{frozen.mailing.owner_id}:mailing:{sender}"
+
+
+def _domain(frozen: MailingContent) -> str:
+    return ascii_address(f"@{frozen.message_id_domain}")[1:]

@@ -14,7 +14,7 @@ from mailer.models import Attempt, AttemptCount, MailingCount
 StateKey = tuple[int, str]  # mailing, state
 AttemptKey = tuple[int, datetime, str]  # mailing, hour, status
 
-PAGES = 0  # the worker number under which pages and commands count; they hold the mailing's row lock
+PAGES = 0  # the worker number under which pages and commands count; they hold the mailing's row lock, or share it
 
 
 def move_counts(mailing_id: int, by_worker: int, changes: Mapping[str, int]) -> None:

@@ -207,7 +207,7 @@ class Engine:
     async def _prepare_contents(self, mailing_ids: set[int]) -> None:
         if missing := mailing_ids - self._composers.keys():
             self._composers.update(await self._database.patiently(load_composers, missing))
-        if not all(self._gate.allows(mailing_id) for mailing_id in mailing_ids):
+        if not all(self._gate.is_open(mailing_id) for mailing_id in mailing_ids):
             await self._look()  # the last look was before these were claimed
 
     async def _is_done(self) -> bool:

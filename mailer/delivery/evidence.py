@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,11 +18,12 @@ from django.db.models import QuerySet
 
 from core.clock import db_now
 from mailer.delivery.counts import move_counts, moved, recount_attempts
-from mailer.delivery.ledger import Recorded, Result, Window, why_paused, windows_under_share_lock
+from mailer.delivery.ledger import Recorded, Result, Window, why_paused, windows_under_share_lock, words_of
 from mailer.delivery.moves import ATTEMPT_STATUS, Change, move
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
 from mailer.delivery.schedule import TransitionRefused, change_status
+from mailer.delivery.suppression import Bounce, suppress_bounced
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import NOT_SENT_AFTER_ALL, StatusReason
 
@@ -74,6 +75,7 @@ def settle(worker_id: int, found: Sequence[Evidence], counted_by: int | None = N
         outcomes[attempt.delivery_id].append(evidence.outcome)
     Attempt.objects.bulk_update(attempts, REWRITTEN)
     recount_attempts(counted_by or worker_id, attempts, Status.UNCERTAIN)
+    suppress_bounced(list(_bounces(deliveries, outcomes)))
     return _follow(deliveries, outcomes, windows, counted_by or worker_id)
 
 
@@ -106,6 +108,13 @@ def _rewrite(attempt: Attempt, evidence: Evidence) -> None:
     attempt.reply_code, attempt.enhanced_code = outcome.reply_code, outcome.enhanced_code
     attempt.server_response = NOT_HANDED_OVER if outcome.kind is Kind.WITHHELD else outcome.server_response
     attempt.evidence, attempt.resolved_at = evidence.source, db_now()
+
+
+def _bounces(deliveries: Sequence[Delivery], outcomes: Mapping[int, Sequence[Outcome]]) -> Iterator[Bounce]:
+    for delivery in deliveries:
+        for outcome in outcomes.get(delivery.pk, ()):
+            if outcome.suppresses:
+                yield Bounce(delivery.pk, delivery.mailing_id, delivery.address_key, words_of(outcome))
 
 
 # What a delivery may have come to since a person chose to resend it, without having been sent again.

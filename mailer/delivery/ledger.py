@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from core.clock import db_now
+from mailer.addresses import address_key
 from mailer.delivery.claim import Claim
 from mailer.delivery.counts import count_attempts, hour_of, move_counts_of_all
 from mailer.delivery.doubt import in_doubt
@@ -20,6 +21,7 @@ from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
 from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
 from mailer.delivery.refusals import is_refused_too_often
 from mailer.delivery.retry import hinted_wait, next_attempt_at
+from mailer.delivery.suppression import Bounce, Released, suppress_bounced, suppressed_among
 from mailer.models import Delivery, Mailing
 from mailer.reasons import CANNOT_BE_SENT, LOGIN_REFUSED, REFUSED_TOO_OFTEN, StatusReason
 
@@ -116,15 +118,19 @@ def _verdicts(
     held = lock_held(worker_id, [result.claim.delivery_id for result in results])
     mine = [result for result in results if held.get(result.claim.delivery_id) == result.claim.number]
     suspicions = _suspicions(mine, passed_at)
-    unknown = _unknown_if_closed(mine, windows, now)
+    suppress_bounced([_bounce(result) for result in mine if result.outcome.suppresses])
+    suppressed = suppressed_among(_released(result) for result in mine if _may_wait(result.outcome))
+    unknown = _unknown_if_closed(mine, windows, suppressed, now)
     verdicts = []
     for result in mine:
         suspicion = suspicions.get(result.claim.delivery_id)
         result = _charged_if_proved(result, suspicion)
         pause = suspicion.pause if suspicion else UNCHARGED_PAUSE
         change = _change(result, windows[result.claim.mailing_id], now, pause)
-        if change.state in (State.CANCELLED, State.EXPIRED) and result.claim.delivery_id in unknown:
-            change = replace(change, state=State.UNCERTAIN)
+        if change.state in Delivery.WAITING and result.claim.delivery_id in suppressed:
+            change = replace(change, state=State.SKIPPED, state_reason=suppressed[result.claim.delivery_id])
+        if change.state in (State.CANCELLED, State.EXPIRED, State.SKIPPED) and result.claim.delivery_id in unknown:
+            change = replace(change, state=State.UNCERTAIN, state_reason="")
         verdicts.append((result, change))
     return verdicts
 
@@ -152,7 +158,7 @@ def _to_pause(results: Sequence[Result]) -> dict[int, StatusReason]:
     for result in results:
         if result.outcome.kind is Kind.REJECTED and result.outcome.scope in (Scope.MAILING, Scope.ACCOUNT):
             to_pause[result.claim.mailing_id] = why_paused(result.outcome)
-    blamed = {result.claim.mailing_id: _words(result.outcome) for result in results if result.outcome.blames_content}
+    blamed = {result.claim.mailing_id: words_of(result.outcome) for result in results if result.outcome.blames_content}
     for mailing_id, words in blamed.items():
         if is_refused_too_often(mailing_id):
             to_pause.setdefault(mailing_id, StatusReason(REFUSED_TOO_OFTEN, words))
@@ -176,6 +182,21 @@ def _change(result: Result, window: Window, now: datetime, pause: timedelta) -> 
     return Change(window.state_of_open(State.DEFERRED, now), True, again or window.ends_at)
 
 
+def _may_wait(outcome: Outcome) -> bool:
+    """Whether a delivery with this outcome is tried again."""
+    return not outcome.is_charged or outcome.kind is Kind.DEFERRED
+
+
+def _released(result: Result) -> Released:
+    claim = result.claim
+    return Released(claim.delivery_id, claim.mailing_id, address_key(claim.email))
+
+
+def _bounce(result: Result) -> Bounce:
+    claim = result.claim
+    return Bounce(claim.delivery_id, claim.mailing_id, address_key(claim.email), words_of(result.outcome))
+
+
 def _suspicions(results: Sequence[Result], passed_at: datetime | None) -> dict[int, Suspicion]:
     """What to think of those that broke the connection in their own transaction; other mail has passed then."""
     broken = {result.claim.delivery_id: result.finished_at for result in results if result.outcome.breaks}
@@ -191,9 +212,12 @@ def _charged_if_proved(result: Result, suspicion: Suspicion | None) -> Result:
     return replace(result, outcome=charged_after_all(result.outcome))
 
 
-def _unknown_if_closed(results: Sequence[Result], windows: Mapping[int, Window], now: datetime) -> set[int]:
-    """Of the results' deliveries in mailings that are over, those that are uncertain if not sent after all."""
-    resent = [r.claim for r in results if r.claim.number > 1 and not windows[r.claim.mailing_id].is_open(now)]
+def _unknown_if_closed(
+    results: Sequence[Result], windows: Mapping[int, Window], suppressed: Mapping[int, str], now: datetime
+) -> set[int]:
+    """Of the results' deliveries that go no further, those that are uncertain if not sent after all."""
+    again = [result.claim for result in results if result.claim.number > 1]
+    resent = [c for c in again if c.delivery_id in suppressed or not windows[c.mailing_id].is_open(now)]
     if not resent:
         return set()
     found = in_doubt({claim.mailing_id for claim in resent}).filter(pk__in=[claim.delivery_id for claim in resent])
@@ -215,8 +239,9 @@ def windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:
 def why_paused(outcome: Outcome) -> StatusReason:
     """Why the mailing cannot go on, with the server's words, for the person who can mend it."""
     without_reply = LOGIN_REFUSED if outcome.scope is Scope.ACCOUNT else CANNOT_BE_SENT
-    return StatusReason(outcome.advice or without_reply, _words(outcome))
+    return StatusReason(outcome.advice or without_reply, words_of(outcome))
 
 
-def _words(outcome: Outcome) -> str:
+def words_of(outcome: Outcome) -> str:
+    """The server's reply, code and text."""
     return f"{outcome.reply_code or ''} {outcome.server_response}".strip()

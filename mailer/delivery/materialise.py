@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import CharField, DateTimeField, F, IntegerField, Max, Value
+from django.db.models import Case, CharField, DateTimeField, F, IntegerField, Max, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Concat, JSONObject
+from django.db.models.functions import Cast, Coalesce, Concat, JSONObject
+from django.db.models.lookups import IsNull
 
 from mailer.audience import audience
 from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.failpoints import reach
 from mailer.delivery.insert_select import insert_select
+from mailer.delivery.suppression import has_any, reason_in_database
 from mailer.models import Delivery, Mailing, MailingContent
+
+State = Delivery.State
 
 FIRST_CHUNK = 1_000
 CHUNK = 5_000  # a tenth of a second or two; claims, results and the gate wait no longer for it
@@ -33,8 +37,10 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
     people = audience(mailing).filter(pk__gt=mailing.materialised_to).order_by("pk")
     last = people.values_list("pk", flat=True)[size - 1 : size].first()
     chunk = people if last is None else people.filter(pk__lte=last)
+    before = newest_delivery()
     made = insert_select(Delivery, chunk, _values(mailing, now))
-    move_counts(mailing.pk, PAGES, {_first_state(mailing, now): made})
+    skipped = Delivery.objects.filter(mailing=mailing, state=State.SKIPPED, pk__gt=before).count()
+    move_counts(mailing.pk, PAGES, {_first_state(mailing, now): made - skipped, State.SKIPPED: skipped})
     if last is None:
         mailing.materialised_at, mailing.deliveries_to = now, newest_delivery()
     else:
@@ -58,8 +64,7 @@ def _values(mailing: Mailing, now: datetime) -> dict[str, Combinable]:
         "full_name": F("full_name"),
         "merge_data": JSONObject(email="email", full_name="full_name", comment="comment"),
         "message_id": _message_id(mailing.content),
-        "state": Value(_first_state(mailing, now), CharField()),
-        "state_reason": Value("", CharField()),
+        **_state_and_reason(mailing, now),
         "attempt_count": Value(0, IntegerField()),
         "next_attempt_at": Value(now, DateTimeField()),
     }
@@ -75,7 +80,19 @@ def _message_id(content: MailingContent) -> Concat:
     )
 
 
+def _state_and_reason(mailing: Mailing, now: datetime) -> dict[str, Combinable]:
+    """Skipped, and why, where the recipient's address is suppressed."""
+    state = Value(_first_state(mailing, now), CharField())
+    if state.value != State.QUEUED or not has_any(mailing.owner_id):
+        return {"state": state, "state_reason": Value("", CharField())}
+    reason = reason_in_database(mailing.owner_id)
+    return {
+        "state": Case(When(IsNull(reason, True), then=state), default=Value(State.SKIPPED), output_field=CharField()),
+        "state_reason": Coalesce(reason, Value(""), output_field=CharField()),
+    }
+
+
 def _first_state(mailing: Mailing, now: datetime) -> str:
     if mailing.status == Mailing.Status.CANCELLED:
-        return Delivery.State.CANCELLED
-    return Delivery.State.EXPIRED if mailing.ends_at <= now else Delivery.State.QUEUED
+        return State.CANCELLED
+    return State.EXPIRED if mailing.ends_at <= now else State.QUEUED

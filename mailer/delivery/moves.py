@@ -26,6 +26,7 @@ class Change:
     state: str
     charged: bool
     next_attempt_at: datetime | None = None
+    state_reason: str = ""  # why it is skipped
 
     @property
     def forgives(self) -> bool:
@@ -46,6 +47,7 @@ MOVES = {
     "state": "text",
     "charged": "integer",
     "next_attempt_at": "timestamptz",
+    "state_reason": "text",
     "forgives": "boolean",
 }
 # COALESCE leaves both databases the key alone to go by: as far as they know nobody holds anything, and they would go
@@ -60,6 +62,7 @@ MOVE = """
         worker_id = NULL,
         attempt_count = d.attempt_count + r.charged,
         next_attempt_at = COALESCE(r.next_attempt_at, d.next_attempt_at),
+        state_reason = CASE WHEN r.state_reason = '' THEN d.state_reason ELSE r.state_reason END,
         break_count = CASE WHEN r.forgives THEN 0 ELSE d.break_count END,
         broke_at = CASE WHEN r.forgives THEN NULL ELSE d.broke_at END
 """
@@ -68,7 +71,15 @@ MOVE = """
 def move_held(worker_id: int, changes: Iterable[tuple[Claim, Change]]) -> set[int]:
     """Move the deliveries that are still the worker's, for the attempt that it claimed them for. Returns which were."""
     rows = [
-        (claim.delivery_id, claim.number, change.state, int(change.charged), change.next_attempt_at, change.forgives)
+        (
+            claim.delivery_id,
+            claim.number,
+            change.state,
+            int(change.charged),
+            change.next_attempt_at,
+            change.state_reason,
+            change.forgives,
+        )
         for claim, change in changes
     ]
     moves, parameters = f"FROM {table_of(MOVES)} AS r", (rows_parameter(rows), worker_id)
@@ -86,6 +97,8 @@ def move_held(worker_id: int, changes: Iterable[tuple[Claim, Change]]) -> set[in
 def move(delivery_id: int, change: Change) -> None:
     """Move one delivery whose row is locked, whosever it is."""
     changes: dict[str, Any] = {"state": change.state, "worker": None}
+    if change.state_reason:
+        changes["state_reason"] = change.state_reason
     if change.next_attempt_at is not None:
         changes["next_attempt_at"] = change.next_attempt_at
     Delivery.objects.filter(pk=delivery_id).update(**changes)

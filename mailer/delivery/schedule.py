@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -22,10 +20,11 @@ from mailer.delivery.doubt import in_doubt
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest, newest_delivery
 from mailer.history import window_text
-from mailer.models import AuditEntry, Delivery, Mailing, MailingContent
+from mailer.models import AuditEntry, Delivery, Mailing
 from mailer.reasons import NO_REASON, OWNER_BLOCKED, WINDOW_ENDED, StatusReason
 from mailer.stats.caching import forget_on_commit
 from mailer.stats.progress import delivery_counts
+from mailer.writing.freeze import freeze_content
 
 Status = Mailing.Status
 State = Delivery.State
@@ -185,16 +184,7 @@ def _refuse_without_recipients(mailing: Mailing) -> None:
 
 def _launch(mailing: Mailing, now: datetime) -> None:
     """Freeze the content and make the first deliveries, so that mail flows at once; the rest follows in chunks."""
-    from_email = settings.DEFAULT_FROM_EMAIL
-    MailingContent.objects.create(
-        mailing=mailing,
-        subject=mailing.message.subject,
-        body=mailing.message.body,
-        from_email=from_email,
-        message_id_domain=from_email.rpartition("@")[2].rstrip("> ") or "localhost",
-        token=secrets.token_hex(8),
-        frozen_at=now,
-    )
+    freeze_content(mailing, now)
     mailing.launched_at, mailing.deliveries_after = now, newest_delivery()
     materialise_chunk(mailing, now, FIRST_CHUNK)
 

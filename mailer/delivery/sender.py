@@ -24,6 +24,7 @@ from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withhe
 from mailer.delivery.transport import Transport
 from mailer.delivery.worker import Worker
 from mailer.merge_tags import TemplateProblem
+from mailer.signing import unsubscribe_url
 
 IDLE_CONNECTION = 10.0  # seconds a connection waits for the next mail before it is closed
 
@@ -136,7 +137,7 @@ class Sender:
         return not is_late and self._lets_through(claim)
 
     def _lets_through(self, claim: Claim) -> bool:
-        return self._gate.allows(claim.mailing_id)
+        return self._gate.allows(claim.mailing_id, claim.delivery_id)
 
     def _lets_riders(self, connection: Connection) -> bool:
         may_begin = self._breaker.lets_all and self._leash.is_slack and not self._is_stopping()
@@ -207,4 +208,5 @@ def _now() -> datetime:
 
 
 def _addressee(claim: Claim) -> Addressee:
-    return Addressee(claim.email, claim.full_name, claim.message_id, claim.merge_data, claim.date)
+    link = unsubscribe_url(claim.delivery_id)
+    return Addressee(claim.email, claim.full_name, claim.message_id, claim.merge_data, claim.date, link)

@@ -7,10 +7,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from core.forms.editing import EditForm
-from mailer.merge_tags import BARE_EXAMPLE, EXAMPLE, KNOWN_TAGS, TemplateProblem, compile_template
 from mailer.models import Message
+from mailer.writing.checks import check
 
 
 class MessageForm(EditForm):
@@ -18,17 +19,35 @@ class MessageForm(EditForm):
 
     class Meta:
         model = Message
-        fields = ["subject", "body"]
-        widgets = {"body": forms.Textarea(attrs={"rows": 16, "class": "mono"})}
+        fields = ["subject", "kind", "body", "alternative"]
+        widgets = {
+            "kind": forms.RadioSelect,
+            "body": forms.Textarea(attrs={"rows": 22, "class": "mono", "spellcheck": "true"}),
+            "alternative": forms.Textarea(attrs={"rows": 8, "class": "mono"}),
+        }
+        labels = {"alternative": gettext_lazy("Your own plain text")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].required = False
+
+    def clean_kind(self) -> str:
+        kind: str = self.cleaned_data["kind"] or self.instance.kind
+        return kind
 
     def clean_subject(self) -> str:
         subject: str = self.cleaned_data["subject"]
         if not subject.isprintable():
             raise ValidationError(_("A subject is one line, without control characters."))
-        return _checked(subject)
+        return subject
 
-    def clean_body(self) -> str:
-        return _checked(self.cleaned_data["body"])
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        typed = {name: cleaned.get(name, "") for name in ("subject", "kind", "body", "alternative")}
+        for name, complaints in check(Message(**typed)).complaints.items():
+            for complaint in complaints:
+                self.add_error(name, complaint)
+        return cleaned
 
     def changed_text(self, current: Message) -> str:
         return _(
@@ -39,23 +58,3 @@ class MessageForm(EditForm):
 
     def gone_text(self) -> str:
         return _("This message has been deleted meanwhile. What you typed is still here: save it as a new message.")
-
-
-def _checked(source: str) -> str:
-    """The source, where its tags parse, are known and can be filled in. Raises ValidationError, with the line."""
-    try:
-        template = compile_template(source)
-        if unknown := template.unknown_tags():
-            known = ", ".join(f"{{{{ {tag} }}}}" for tag in KNOWN_TAGS)
-            raise ValidationError(
-                _("Unknown merge tags: %(unknown)s. Known are: %(known)s."),
-                params={"unknown": ", ".join(unknown), "known": known},
-            )
-        for example in (EXAMPLE, BARE_EXAMPLE):
-            template.render({"recipient": example})
-    except TemplateProblem as problem:
-        where: dict[str, Any] = {"line": problem.line, "problem": str(problem)}
-        if problem.line is None:
-            raise ValidationError(_("A merge tag does not work: %(problem)s"), params=where) from problem
-        raise ValidationError(_("Line %(line)s: %(problem)s"), params=where) from problem
-    return source

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -36,7 +36,7 @@ class ImportReport:
     invalid: list[InvalidRow]
 
 
-def import_recipients(owner: User, data: bytes | str | BinaryIO) -> ImportReport:
+def import_recipients(owner: User, data: bytes | str | IO[bytes]) -> ImportReport:
     """Add and update the owner's recipients; an empty cell changes nothing. Of one address the first row counts.
 
     Columns go by their headings, or without any by the order email, full name, comment. Raises UnreadableFile.

@@ -6,7 +6,7 @@ import codecs
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, TextIO
+from typing import IO, TextIO
 
 from django.utils.translation import gettext as _
 
@@ -19,7 +19,7 @@ class UnreadableFile(ValueError):
 
 
 @contextmanager
-def opened(data: bytes | str | BinaryIO) -> Iterator[TextIO]:
+def opened(data: bytes | str | IO[bytes]) -> Iterator[TextIO]:
     """The text, once it is known that all of it can be read. Line ends are as they are. Raises UnreadableFile."""
     if isinstance(data, str):
         _refuse_large(len(data))
@@ -48,13 +48,13 @@ def _refuse_blank(has_text: bool) -> None:
         raise UnreadableFile(_("The file is empty."))
 
 
-def _encoding(file: BinaryIO) -> str:
+def _encoding(file: IO[bytes]) -> str:
     file.seek(0)
     has_utf16_mark = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     return "utf-16" if has_utf16_mark else "utf-8-sig"
 
 
-def _check(file: BinaryIO, encoding: str) -> None:
+def _check(file: IO[bytes], encoding: str) -> None:
     """Read all of it once. Raises UnreadableFile, with the line where it is in another encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     file.seek(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -9,6 +11,7 @@ from email.header import decode_header
 from email.message import Message
 
 from mailer.mailcatcher.store import CaughtMail
+from mailer.writing.pictures import with_addresses
 
 LONGEST_PART = 1_000_000  # characters shown
 
@@ -32,6 +35,26 @@ class Reading:
     headers: list[tuple[str, str]]
     text: str
     html: str
+    files: list[CaughtFile]
+
+
+@dataclass(frozen=True)
+class CaughtFile:
+    """A part that is neither of these texts. `number` counts the mail's parts; `content_id` is without its brackets."""
+
+    number: int
+    name: str
+    content_type: str
+    content_id: str
+    data: bytes
+
+    @property
+    def is_picture(self) -> bool:
+        return self.content_type in ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
 
 
 def summary_of(mail: CaughtMail) -> Summary:
@@ -41,7 +64,9 @@ def summary_of(mail: CaughtMail) -> Summary:
 def read(mail: CaughtMail) -> Reading:
     message = message_from_bytes(mail.source())
     headers = [(name, readable(str(value))) for name, value in message.items()]
-    return Reading(_summary(mail, message), headers, _part(message, "text/plain"), _part(message, "text/html"))
+    files = list(_files(message))
+    html = with_addresses(_part(message, "text/html"), {file.content_id: _data_url(file) for file in files})
+    return Reading(_summary(mail, message), headers, _part(message, "text/plain"), html, files)
 
 
 def readable(value: str) -> str:
@@ -70,6 +95,21 @@ def _part(message: Message, content_type: str) -> str:
             if isinstance(payload, bytes):
                 return _decoded(payload, part.get_content_charset())[:LONGEST_PART]
     return ""
+
+
+def _files(message: Message) -> Iterator[CaughtFile]:
+    for number, part in enumerate(message.walk()):
+        name, content_id = part.get_filename(), str(part.get("Content-ID", "")).strip().strip("<>")
+        payload = part.get_payload(decode=True)
+        if (name or content_id or part.get_content_disposition() == "attachment") and isinstance(payload, bytes):
+            yield CaughtFile(number, readable(name or content_id or "?"), part.get_content_type(), content_id, payload)
+
+
+def _data_url(file: CaughtFile) -> str:
+    """A picture's own address, for a frame that loads nothing; nothing else has one."""
+    if not file.is_picture:
+        return ""
+    return f"data:{file.content_type};base64,{b64encode(file.data).decode()}"
 
 
 def _decoded(data: bytes | str, charset: str | None) -> str:

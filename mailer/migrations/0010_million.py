@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailer', '0005_recovery'),
+        ('mailer', '0008_content'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,23 +1,27 @@
 from mailer.models.audit import AuditEntry
 from mailer.models.deliveries import Attempt, Decision, Delivery, Worker, deliveries_of
 from mailer.models.instance import Instance
-from mailer.models.mailings import AttemptCount, Mailing, MailingContent, MailingCount
-from mailer.models.messages import Message
+from mailer.models.mailings import AttemptCount, FrozenAttachment, Mailing, MailingContent, MailingCount
+from mailer.models.messages import Attachment, Message
 from mailer.models.recipients import Recipient
+from mailer.models.suppressions import Suppression
 from mailer.models.throttles import Throttle
 
 __all__ = [
+    "Attachment",
     "Attempt",
     "AttemptCount",
     "AuditEntry",
     "Decision",
     "Delivery",
+    "FrozenAttachment",
     "Instance",
     "Mailing",
     "MailingContent",
     "MailingCount",
     "Message",
     "Recipient",
+    "Suppression",
     "Throttle",
     "Worker",
     "deliveries_of",

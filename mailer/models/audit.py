@@ -6,10 +6,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailer.models.mailings import Mailing
+from mailer.models.suppressions import Suppression
 
 
 class AuditEntry(models.Model):
-    """Who did what to which mailing or user, when, before and after. Append-only."""
+    """Who did what to which mailing, user or suppression, when, before and after. Append-only."""
 
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
@@ -20,6 +21,9 @@ class AuditEntry(models.Model):
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="audit_entries", verbose_name=_("user")
+    )
+    suppression = models.ForeignKey(
+        Suppression, models.SET_NULL, null=True, related_name="audit_entries", verbose_name=_("suppression")
     )
     before = models.CharField(_("before"), max_length=300, blank=True)
     after = models.CharField(_("after"), max_length=300, blank=True)

@@ -85,8 +85,9 @@ class MailingContent(models.Model):
     mailing = models.OneToOneField(
         Mailing, models.PROTECT, related_name="content", primary_key=True, verbose_name=_("mailing")
     )
-    subject = models.CharField(_("subject"), max_length=300)
-    body = models.TextField(_("body"))
+    subject = models.CharField(_("subject"), max_length=300, blank=True)
+    body = models.TextField(_("plain text"))
+    html = models.TextField("HTML", blank=True)
     from_email = models.CharField(_("sender"), max_length=320)
     message_id_domain = models.CharField(_("Message-ID’s domain"), max_length=255)
     token = models.CharField(_("token"), max_length=32, unique=True)
@@ -98,6 +99,26 @@ class MailingContent(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class FrozenAttachment(models.Model):
+    """A file of the message as it was at launch. One with a `content_id` is shown within the HTML."""
+
+    frozen_content = models.ForeignKey(
+        MailingContent, models.PROTECT, related_name="attachments", verbose_name=_("frozen content")
+    )
+    name = models.CharField(_("name"), max_length=150)
+    content_type = models.CharField(_("type"), max_length=100)
+    size = models.PositiveIntegerField(_("size"))  # bytes
+    content_id = models.CharField("Content-ID", max_length=180, blank=True)
+    data = models.BinaryField(_("data"))
+
+    class Meta:
+        verbose_name = _("frozen attachment")
+        verbose_name_plural = _("frozen attachments")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class MailingCount(models.Model):

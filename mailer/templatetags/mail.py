@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.template import Library
 
-from mailer import durations
+from mailer import durations, skipped
 from mailer.own_words import ENGINE
 
 register = Library()
@@ -19,3 +19,9 @@ def duration(seconds: int) -> str:
 def told(words: str, reply_code: int | None = None) -> str:
     """What a server said, as it said it; what we say ourselves where it gave no reply, in the reader's language."""
     return words if reply_code else ENGINE.told(words)
+
+
+@register.filter
+def why_skipped(word: str) -> str:
+    """A delivery's `state_reason`, in the reader's language."""
+    return skipped.why_skipped(word)

@@ -13,7 +13,7 @@ from core.access import SignedInRequest, owns, seen
 from core.paging import page_by_key
 from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
-from mailer.models import Attempt, Decision, Delivery, Mailing, deliveries_of
+from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, deliveries_of
 from mailer.search import matching
 from mailer.stats.progress import delivery_counts
 
@@ -72,9 +72,16 @@ async def delivery_detail(request: SignedInRequest, pk: int, delivery_pk: int) -
         "attempts": attempts,
         "decisions": [decision async for decision in decisions],
         "choices": possible_choices(mailing, delivery.state) if owns(request.user, mailing) else [],
+        "suppression": await _suppression(mailing, delivery),
         "perhaps_twice": await perhaps_twice(pk).filter(pk=delivery_pk).aexists(),
     }
     return render(request, "mailer/mailings/delivery.html", context)
+
+
+async def _suppression(mailing: Mailing, delivery: Delivery) -> Suppression | None:
+    """The newest of the owner's that made the delivery be skipped; the site's are not theirs to see."""
+    same = Suppression.objects.filter(owner=mailing.owner_id, address_key=delivery.address_key)
+    return await same.filter(reason=delivery.state_reason).order_by("-pk").afirst()
 
 
 @require_safe

@@ -11,20 +11,19 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.cache import patch_cache_control
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
+from core.fence import fenced
 from core.loopback import is_loopback
 from mailer.mailcatcher.reading import Summary, read, summary_of
 from mailer.mailcatcher.store import CaughtMail, Store
+from mailer.views.attachments import as_download
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponse]]
 
 PAGE_SIZE = 50
-# Nothing of a caught mail runs or calls home, also when it is opened outside its frame.
-FENCE = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def for_this_machine(view: View[P]) -> View[P]:
@@ -79,7 +78,7 @@ async def mail(request: HttpRequest, key: str) -> HttpResponse:
 async def html(request: HttpRequest, key: str) -> HttpResponse:
     """The mail's HTML part as it is, fenced in."""
     reading = await sync_to_async(read)(await _found(key))
-    return _fenced(HttpResponse(reading.html))
+    return fenced(HttpResponse(reading.html))
 
 
 @for_this_machine
@@ -87,7 +86,18 @@ async def html(request: HttpRequest, key: str) -> HttpResponse:
 async def source(request: HttpRequest, key: str) -> HttpResponse:
     found = await _found(key)
     content = await sync_to_async(found.source)()
-    return _fenced(HttpResponse(content, content_type="text/plain; charset=utf-8"))
+    return fenced(HttpResponse(content, content_type="text/plain; charset=utf-8"))
+
+
+@for_this_machine
+@require_safe
+async def file(request: HttpRequest, key: str, number: int) -> HttpResponse:
+    """What came with the mail, to be downloaded."""
+    reading = await sync_to_async(read)(await _found(key))
+    for one in reading.files:
+        if one.number == number:
+            return as_download(one.data, one.name)
+    raise Http404
 
 
 @for_this_machine
@@ -102,11 +112,3 @@ async def _found(key: str) -> CaughtMail:
     if found is None:
         raise Http404
     return found
-
-
-def _fenced(response: HttpResponse) -> HttpResponse:
-    response["Content-Security-Policy"] = FENCE
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Referrer-Policy"] = "no-referrer"
-    patch_cache_control(response, private=True, no_store=True)
-    return response

@@ -128,7 +128,7 @@ async def delete_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
     else:
         consequences = [_("The draft goes for good. Its message and its recipients stay.")]
     context = {
-        "question": _("Delete the mailing “%(subject)s”?") % {"subject": mailing.message.subject},
+        "question": _("Delete the mailing “%(subject)s”?") % {"subject": mailing.message},
         "consequences": consequences,
         "refused": mailing.is_launched,
         "back_url": reverse("mailing_detail", args=[pk]),
@@ -185,7 +185,7 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
     return {
         "mailing": mailing,
         "is_owned": owns(user, mailing),
-        "subject": mailing.content.subject if mailing.is_launched else mailing.message.subject,
+        "subject": (mailing.is_launched and mailing.content.subject) or mailing.message,
         "progress": progress,
         "segments": segments(progress.counts),
         "attempts": newest_attempts(mailing.pk),

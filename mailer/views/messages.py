@@ -1,23 +1,25 @@
 from __future__ import annotations
 
-from typing import Any
-
+from asgiref.sync import sync_to_async
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.async_forms import save_valid
 from core.forms.editing import owned_unless_gone
 from core.paging import page_by_key
 from mailer.forms.messages import MessageForm
-from mailer.merge_tags import EXAMPLE, KNOWN_TAGS, TemplateProblem, compile_template
-from mailer.models import Mailing, Message, Recipient
+from mailer.merge_tags import KNOWN_TAGS
+from mailer.models import Mailing, Message
 from mailer.search import matching
+from mailer.views.previews import pane
+from mailer.writing.attaching import attach, copy_attachments
 
 
 @require_safe
@@ -43,39 +45,60 @@ async def edit_message(request: SignedInRequest, pk: int) -> HttpResponse:
 async def _edit(request: SignedInRequest, message: Message, *, is_gone: bool = False) -> HttpResponse:
     is_new = message.pk is None
     form = MessageForm(request.POST or None, instance=message, is_gone=is_gone)
+    files = request.FILES.getlist("files")
     if request.method == "POST" and (saved := await save_valid(form)):
-        messages.success(request, _("Saved."))
-        return redirect("message_detail", saved.pk)
-    context = {"form": form, "message": message, "is_new": is_new or form.is_offered_as_new, "tags": KNOWN_TAGS}
+        return _saved(request, saved, await sync_to_async(attach)(saved.pk, files))
+    if files:
+        messages.warning(request, _("It is not saved yet, and neither are its files: choose them again, please."))
+    context = {
+        "form": form,
+        "message": message,
+        "is_new": is_new or form.is_offered_as_new,
+        "tags": KNOWN_TAGS,
+        **await sync_to_async(pane)(request, message),
+    }
     return render(request, "mailer/messages/form.html", context, status=409 if form.has_conflict else 200)
+
+
+def _saved(request: SignedInRequest, message: Message, refused: list[str]) -> HttpResponse:
+    """On to the message, or back to where its files are, if some of them were refused."""
+    messages.success(request, _("Saved."))
+    for why in refused:
+        messages.error(request, why)
+    return redirect("message_edit" if refused else "message_detail", message.pk)
 
 
 @require_safe
 async def message_detail(request: SignedInRequest, pk: int) -> HttpResponse:
     message = await seen(request, Message.objects.select_related("owner"), pk)
-    recipient = await Recipient.objects.filter(owner=message.owner_id).order_by("pk").afirst()
     context = {
         "message": message,
         "is_owned": owns(request.user, message),
-        "recipient": recipient,
-        "preview": _preview(message, recipient),
         "mailings": [mailing async for mailing in Mailing.objects.filter(message=message).order_by("-pk")[:10]],
+        **await sync_to_async(pane)(request, message),
     }
     return render(request, "mailer/messages/detail.html", context)
 
 
-def _preview(message: Message, recipient: Recipient | None) -> dict[str, str]:
-    """Subject and body as this recipient, or an example, would get them."""
-    data: dict[str, Any] = EXAMPLE
-    if recipient:
-        data = {"full_name": recipient.full_name, "email": recipient.email, "comment": recipient.comment}
-    try:
-        subject, body = (
-            compile_template(source).render({"recipient": data}) for source in (message.subject, message.body)
-        )
-    except TemplateProblem as problem:
-        return {"subject": message.subject, "body": str(problem)}
-    return {"subject": subject, "body": body}
+@require_POST
+async def duplicate_message(request: SignedInRequest, pk: int) -> HttpResponse:
+    original = await owned(request, Message.objects.all(), pk)
+    copy = await sync_to_async(_duplicate)(original)
+    messages.success(request, _("This is the copy, with the same files."))
+    return redirect("message_edit", copy.pk)
+
+
+@transaction.atomic
+def _duplicate(original: Message) -> Message:
+    copy = Message.objects.create(
+        owner_id=original.owner_id,
+        subject=original.subject,
+        kind=original.kind,
+        body=original.body,
+        alternative=original.alternative,
+    )
+    copy_attachments(original.pk, copy.pk)
+    return copy
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -90,7 +113,7 @@ async def delete_message(request: SignedInRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Deleted."))
         return redirect("message_list")
     context = {
-        "question": _("Delete “%(subject)s”?") % {"subject": message.subject},
+        "question": _("Delete “%(subject)s”?") % {"subject": message},
         "consequences": _what_deleting_does(uses),
         "refused": bool(uses),
         "back_url": reverse("message_detail", args=[pk]),

@@ -19,8 +19,9 @@ from core.paging import page_by_key
 from mailer.delivery.schedule import finish_materialising
 from mailer.forms.recipients import ImportForm, RecipientForm
 from mailer.importing import ImportReport, UnreadableFile, import_recipients
-from mailer.models import Attempt, Delivery, Mailing, Recipient
+from mailer.models import Attempt, Delivery, Mailing, Recipient, Suppression
 from mailer.search import matching
+from mailer.skipped import BY_SITE, badges, why_skipped
 
 SHOWN_DELIVERIES = 50
 
@@ -31,7 +32,8 @@ async def recipient_list(request: SignedInRequest) -> HttpResponse:
     recipients = listed(request, Recipient.objects.select_related("owner"))
     found = matching(recipients, search, "email", "full_name", "comment")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
-    context = {"page": page, "search": search, "whose": whose(request, Recipient)}
+    rows = await sync_to_async(badges)(page.rows)
+    context = {"page": page, "rows": rows, "search": search, "whose": whose(request, Recipient)}
     return render(request, "mailer/recipients/list.html", context)
 
 
@@ -68,9 +70,12 @@ async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
         )
         .order_by("-pk")[:SHOWN_DELIVERIES]
     )
+    active = Suppression.objects.filter(lifted_at=None, address_key=recipient.address_key)
     context = {
         "recipient": recipient,
         "is_owned": owns(request.user, recipient),
+        "suppressions": [one async for one in active.filter(owner=recipient.owner_id).order_by("pk")],
+        "by_site": why_skipped(BY_SITE) if await active.filter(owner=None).aexists() else "",
         "deliveries": [delivery async for delivery in deliveries],
     }
     return render(request, "mailer/recipients/detail.html", context)

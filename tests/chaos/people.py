@@ -14,12 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from core.clock import db_now, shifted
 from core.models import User
+from mailer.consent import lift
 from mailer.delivery.choices import MOVES, last_decision
 from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, change_status, run_schedule
 from mailer.forms.times import FORMAT
-from mailer.models import Delivery, Mailing, Message
+from mailer.models import Delivery, Mailing, Message, Suppression
+from mailer.signing import unsubscribe_token
 from tests.support.choices import choose
 from tests.support.mailings import make_crowd, make_mailing
+from tests.support.suppressions import suppress_for
 
 PEOPLE = 4
 RARELY = st.sampled_from([False, False, False, False, True])
@@ -114,6 +117,29 @@ class PeopleMachine(RuleBasedStateMachine):
         recipient = self.owner.recipients.filter(email=f"r{nth}@example.com").first()
         if recipient:
             assert self.page.post(f"/recipients/{recipient.pk}/delete/").status_code == 302
+
+    @rule(nth=st.integers(0, PEOPLE - 1), by=st.sampled_from(["owner", "site", "both"]))
+    def suppress(self, nth: int, by: str) -> None:
+        for owner in (self.owner, None):
+            if by in ("both", "owner" if owner else "site"):
+                suppress_for(owner, f"r{nth}@example.com")
+
+    @precondition(lambda self: self.is_launched())
+    @rule(nth=st.integers(0, PEOPLE - 1))
+    def unsubscribe(self, nth: int) -> None:
+        """By the link in the mail; once more, and it is undone."""
+        delivery = Delivery.objects.filter(email=f"r{nth}@example.com").first()
+        if delivery:
+            link = f"/u/{unsubscribe_token(delivery.pk)}/"
+            act = "undo" if "You are unsubscribed" in self.page.get(link).content.decode() else "unsubscribe"
+            assert self.page.post(link, {"act": act}).status_code == 200
+            waiting = Delivery.objects.filter(pk=delivery.pk, state__in=Delivery.WAITING)
+            assert act == "undo" or not waiting.exists()
+
+    @rule(nth=st.integers(0, PEOPLE - 1))
+    def lift(self, nth: int) -> None:
+        for suppression in Suppression.objects.filter(address_key=f"r{nth}@example.com", lifted_at=None):
+            lift(suppression.pk, self.owner, "asked for it")
 
     def refusable(self, act: Callable[[], Any]) -> None:
         """What may be refused, in words; then nothing has changed."""

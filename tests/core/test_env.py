@@ -67,9 +67,21 @@ MALFORMED = [
     ("EMAIL_BACKEND", "", "dotted path"),
     ("DEFAULT_FROM_EMAIL", "Our Club", "news@example.com"),
     ("DEFAULT_FROM_EMAIL", "a@example.com\nBcc: b@example.com", "news@example.com"),
+    ("UNSUBSCRIBE_MAILTO", "Our Club <leave@example.com>", "unsubscribe@example.com"),
+    ("UNSUBSCRIBE_MAILTO", "mailto:leave", "unsubscribe@example.com"),
     ("JOURNAL_SYNC", "sometimes", "none"),
     ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "networks"),
     ("EMBEDDED", "", "True or False"),
+    ("DKIM_DOMAIN", "127.0.0.1", "a domain like example.com"),
+    ("DKIM_DOMAIN", "https://example.com", "a domain like example.com"),
+    ("DKIM_SELECTOR", "a, a", "two different ones"),
+    ("DKIM_SELECTOR", "a,b,c", "or two"),
+    ("DKIM_SELECTOR", "a b", "letters, digits and hyphens"),
+    ("DKIM_KEY_FILE", "a.pem,b.pem,c.pem", "or two"),
+    ("DNS_RESOLVER", "dns.example.com", "an IP address and a port"),
+    ("DNS_RESOLVER", "127.0.0.1:0", "an IP address and a port"),
+    ("DNS_RESOLVER", "127.0.0.1:53/x", "an IP address and a port"),
+    ("DNS_RESOLVER", "me@127.0.0.1", "an IP address and a port"),
 ]
 
 
@@ -113,6 +125,11 @@ def test_it_takes_the_key_that_it_tells_how_to_make() -> None:
     made = run_python(settings.BASE_DIR, "-c", MAKE_A_KEY.split("'")[1]).stdout
     assert Settings({"SECRET_KEY": made})["SECRET_KEY"] == made.strip()
     assert Settings({"SECRET_KEY": RANDOM})["SECRET_KEY"] == RANDOM
+
+
+def test_it_reads_where_the_dns_is_asked() -> None:
+    given = {"": None, "127.0.0.1": ("127.0.0.1", 53), " 9.9.9.9:5353 ": ("9.9.9.9", 5353), "[::1]:54": ("::1", 54)}
+    assert {value: Settings({"DNS_RESOLVER": value})["DNS_RESOLVER"] for value in given} == given
 
 
 def test_it_has_other_defaults_under_the_embedded_start() -> None:

@@ -15,7 +15,7 @@ from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Decision, Delivery, Mailing
 from tests.support.choices import choose
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
-from tests.support.results import ACCEPTED, REJECTED, UNCERTAIN, a_worker, claimed, result
+from tests.support.results import ACCEPTED, REFUSED, UNCERTAIN, a_worker, claimed, result
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def mailing(owner: User) -> Mailing:
     """Completed: two sent, two failed, two uncertain."""
     mailing = launched(owner)
     worker = a_worker()
-    outcomes = [ACCEPTED, ACCEPTED, REJECTED, REJECTED, UNCERTAIN, UNCERTAIN]
+    outcomes = [ACCEPTED, ACCEPTED, REFUSED, REFUSED, UNCERTAIN, UNCERTAIN]
     record(worker, [result(c, o) for c, o in zip(claimed(worker), outcomes, strict=True)])
     run_schedule()
     mailing.refresh_from_db()
@@ -125,7 +125,7 @@ def test_another_tab_does_not_resend_what_became_uncertain_again(mailing: Mailin
 def test_while_sending_failed_ones_join_the_queue(owner: User) -> None:
     mailing = launched(owner)
     worker = a_worker()
-    record(worker, [result(claimed(worker, 1)[0], REJECTED)])
+    record(worker, [result(claimed(worker, 1)[0], REFUSED)])
     assert choose(mailing, "retry_failed", owner) == 1
     assert counted(mailing) == {"queued": 6} == really_counted(mailing)
     assert not AuditEntry.objects.filter(action="reopen").exists()
@@ -134,7 +134,7 @@ def test_while_sending_failed_ones_join_the_queue(owner: User) -> None:
 def test_a_paused_mailing_stays_paused(owner: User) -> None:
     mailing = launched(owner)
     worker = a_worker()
-    record(worker, [result(claimed(worker, 1)[0], REJECTED)])
+    record(worker, [result(claimed(worker, 1)[0], REFUSED)])
     change_status(mailing.pk, "pause", owner)
     choose(mailing, "retry_failed", owner)
     mailing.refresh_from_db()
@@ -192,7 +192,7 @@ def test_many_move_chunk_by_chunk_with_nobody_forgotten(owner: User, monkeypatch
     monkeypatch.setattr("mailer.delivery.choices.CHUNK", 7)
     mailing = launched(owner, 21)
     worker = a_worker()
-    record(worker, [result(claim, REJECTED) for claim in claimed(worker)])
+    record(worker, [result(claim, REFUSED) for claim in claimed(worker)])
     assert choose(mailing, "retry_failed", owner) == 21
     assert counted(mailing) == {"queued": 21} == really_counted(mailing)
     assert Decision.objects.count() == 21
@@ -203,7 +203,7 @@ def test_a_cancel_between_two_chunks_leaves_nothing_open(owner: User, monkeypatc
     monkeypatch.setattr("mailer.delivery.choices.CHUNK", 2)
     mailing = launched(owner, 5)
     worker = a_worker()
-    record(worker, [result(claim, REJECTED) for claim in claimed(worker)])
+    record(worker, [result(claim, REFUSED) for claim in claimed(worker)])
     monkeypatch.setattr(
         "mailer.delivery.choices.publish_on_commit", lambda mailing_id: change_status(mailing_id, "cancel", owner)
     )

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.delivery.compose import Addressee, Composer, one_line
+from mailer.delivery.compose import Addressee, Composer, Content
+from mailer.delivery.headers import one_line
 from mailer.merge_tags import TemplateProblem
 
 DATE = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -20,6 +21,7 @@ HEADERS = [
     "Subject",
     "Date",
     "Message-ID",
+    "Auto-Submitted",
     "MIME-Version",
     "Content-Type",
     "Content-Transfer-Encoding",
@@ -37,7 +39,7 @@ def composed(
 ) -> bytes:
     merge_data = {"full_name": full_name, "email": email}
     addressee = Addressee(email, full_name, "<1.2@example.com>", merge_data, DATE)
-    return Composer(subject, body, from_email).compose(addressee).content
+    return Composer(Content(subject, body, from_email)).compose(addressee).content
 
 
 def parsed(content: bytes) -> EmailMessage:

@@ -32,28 +32,28 @@ def gate(clock: Clock) -> Gate:
 
 
 def test_it_lets_a_sending_mailing_pass_and_no_other(gate: Gate) -> None:
-    assert gate.allows(1)
-    assert not gate.allows(3)
+    assert gate.allows(1, 7)
+    assert not gate.allows(3, 7)
 
 
 def test_it_shuts_by_itself_at_the_windows_end(gate: Gate, clock: Clock) -> None:
-    assert gate.allows(2)
+    assert gate.allows(2, 7)
     clock.now += 0.5
-    assert gate.allows(1)
-    assert not gate.allows(2)
+    assert gate.allows(1, 7)
+    assert not gate.allows(2, 7)
 
 
 def test_it_shuts_when_it_could_not_look_for_a_second(gate: Gate, clock: Clock) -> None:
     clock.now += TRUSTED_FOR
-    assert not gate.allows(1)
+    assert not gate.allows(1, 7)
     gate.update(Look({1: 3600.0}), asked_at=clock.now)
-    assert gate.allows(1)
+    assert gate.allows(1, 7)
 
 
 def test_it_shuts_when_the_lease_has_run_out(gate: Gate, clock: Clock) -> None:
     clock.now = 160.0
     gate.update(Look({1: 3600.0}), asked_at=clock.now)
-    assert not gate.allows(1)
+    assert not gate.allows(1, 7)
 
 
 async def test_it_says_whether_the_last_look_is_fresh(gate: Gate, clock: Clock) -> None:

@@ -18,7 +18,7 @@ from mailer.models import Attempt, Delivery, Mailing
 from tests.support.choices import choose
 from tests.support.engine import send
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
-from tests.support.results import ACCEPTED, DEFERRED, LOST, REJECTED, UNCERTAIN, WITHHELD, a_worker, claimed, result
+from tests.support.results import ACCEPTED, DEFERRED, LOST, REFUSED, UNCERTAIN, WITHHELD, a_worker, claimed, result
 from tests.support.smtp_server import SmtpServer, drop_after_dot
 
 
@@ -63,7 +63,7 @@ async def test_the_second_copy_is_the_same_mail_and_is_flagged(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("outcome", [REJECTED, UNCERTAIN, DEFERRED])
+@pytest.mark.parametrize("outcome", [REFUSED, UNCERTAIN, DEFERRED])
 def test_no_second_copy_no_flag(mailing: Mailing, outcome: Outcome) -> None:
     worker = a_worker()
     record(worker, [result(claim, outcome) for claim in claimed(worker)])
@@ -114,7 +114,7 @@ def test_a_deferred_one_that_was_never_in_doubt_just_expires(owner: User) -> Non
     make_crowd(owner, 1)
     mailing = change_status(make_mailing(owner).pk, "start", owner)
     worker = a_worker()
-    record(worker, [result(claim, REJECTED) for claim in claimed(worker)])
+    record(worker, [result(claim, REFUSED) for claim in claimed(worker)])
     choose(mailing, "retry_failed", owner)
     claims = claimed(worker)
     with shifted(timedelta(hours=2)):

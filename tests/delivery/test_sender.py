@@ -11,7 +11,7 @@ import pytest
 
 from mailer.delivery.breaker import Breaker
 from mailer.delivery.claim import Claim
-from mailer.delivery.compose import Composer
+from mailer.delivery.compose import Composer, Content
 from mailer.delivery.database import DatabaseThread
 from mailer.delivery.gate import Gate, Look
 from mailer.delivery.journal import Journal, take_over
@@ -56,7 +56,7 @@ class Desk:
     async def sent(self, server: SmtpServer, *claims: Claim) -> list[Result]:
         opening = partial(open_connection, Server("127.0.0.1", server.port))
         self.breaker = Breaker(opening)
-        composers = dict.fromkeys((MAILING, OTHER), Composer("News", "Hello", "news@example.com"))
+        composers = dict.fromkeys((MAILING, OTHER), Composer(Content("News", "Hello", "news@example.com")))
         queue: asyncio.Queue[Claim | None] = asyncio.Queue()
         results: asyncio.Queue[Result | None] = asyncio.Queue()
         for item in (*claims, None):

@@ -18,17 +18,20 @@ from core.models import User
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
 from mailer.models import (
+    Attachment,
     Attempt,
     AttemptCount,
     AuditEntry,
     Decision,
     Delivery,
+    FrozenAttachment,
     Instance,
     Mailing,
     MailingContent,
     MailingCount,
     Message,
     Recipient,
+    Suppression,
     Throttle,
     Worker,
 )
@@ -40,8 +43,8 @@ from tests.support.results import ACCEPTED, UNCERTAIN, a_worker, claimed, result
 pytestmark = pytest.mark.django_db
 
 OURS: list[type[Model]] = [model for app in ("core", "mailer") for model in apps.get_app_config(app).get_models()]
-READ_ONLY = [Attempt, AttemptCount, AuditEntry, Decision, Delivery, Instance, MailingContent, MailingCount]
-READ_ONLY += [Throttle, Worker]
+READ_ONLY = [Attachment, Attempt, AttemptCount, AuditEntry, Decision, Delivery, FrozenAttachment]
+READ_ONLY += [Instance, MailingContent, MailingCount, Suppression, Throttle, Worker]
 SEARCHES = ["", "r1@example.com", "owner@example.com", "1", "#1", "absent words", "'", "9" * 30, "²"]
 
 
@@ -55,12 +58,15 @@ def page(superuser: User, client: Client) -> Client:
 def mailing(owner: User) -> Mailing:
     """One that is under way, with three deliveries of which one has been tried, and one decided upon."""
     make_crowd(owner, 3)
-    mailing = change_status(make_mailing(owner).pk, "start", owner)
+    draft = make_mailing(owner)
+    Attachment.objects.create(message=draft.message, name="a.pdf", content_type="application/pdf", size=1, data=b"x")
+    mailing = change_status(draft.pk, "start", owner)
     worker = a_worker()
     record(worker, [result(c, o) for c, o in zip(claimed(worker, 2), [ACCEPTED, UNCERTAIN], strict=True)])
     choose(mailing, "resend", owner)
     Instance.objects.create(token="a" * 32)
     Throttle.objects.create(mailing=mailing, most=5)
+    Suppression.objects.create(owner=owner, address_key="r1@example.com", reason="manual")
     AttemptCount.objects.update_or_create(mailing=mailing, worker=worker, hour=mailing.created_at, status="success")
     return mailing
 
@@ -90,7 +96,11 @@ def test_every_model_is_there() -> None:
 
 @pytest.mark.parametrize("model", OURS)
 def test_every_name_that_is_shown_can_be_translated(model: type[Model]) -> None:
-    shown = [field for field in model._meta.concrete_fields if field.name not in ("id", "message_id", "signed_out_at")]
+    shown = [
+        field
+        for field in model._meta.concrete_fields
+        if field.name not in ("id", "message_id", "content_id", "html", "signed_out_at")
+    ]
     assert [field.name for field in shown if not isinstance(field.verbose_name, Promise)] == []
     assert isinstance(model._meta.verbose_name, Promise)
     assert isinstance(model._meta.verbose_name_plural, Promise)
@@ -143,6 +153,9 @@ def grow(mailing: Mailing, n: int) -> None:
         MailingContent(mailing=m, subject="x", body="x", from_email="x@example.com", token=f"token-{m.pk}")
         for m in mailings
     )
+    kind: dict[str, Any] = {"name": "a.pdf", "content_type": "application/pdf", "size": 1, "data": b"x"}
+    Attachment.objects.bulk_create(Attachment(message=m, **kind) for m in messages)
+    FrozenAttachment.objects.bulk_create(FrozenAttachment(frozen_content_id=m.pk, **kind) for m in mailings)
     workers = Worker.objects.bulk_create(
         Worker(host=f"h{i}", boot_id="b", started_at=now, last_seen=now, lease_expires_at=now) for i in range(n)
     )
@@ -177,7 +190,8 @@ def test_no_list_takes_more_queries_for_more_rows(page: Client, mailing: Mailing
     few = {model: len(queries_of(page, address(model))) for model in OURS}
     User.objects.filter(email="u0@example.com").update(email="v0@example.com")
     counts = (AttemptCount, MailingCount)
-    for model in (*counts, Attempt, AuditEntry, Decision, Delivery, MailingContent, Mailing, Message):
+    kept = (*counts, Attempt, AuditEntry, Decision, Delivery, FrozenAttachment, MailingContent, Mailing, Message)
+    for model in kept:
         model._default_manager.all().delete()
     User.objects.filter(email__regex="^[uv][0-9]").delete()
     grow(make_mailing(mailing.owner), 300)

@@ -43,7 +43,7 @@ def test_it_leaves_what_it_does_not_know(value: str) -> None:
 
 
 def test_it_has_a_word_for_every_act() -> None:
-    assert {*TRANSITIONS, *MOVES, "window", "throttle", "block", "unblock", "allow"} == ACTS.keys()
+    assert {*TRANSITIONS, *MOVES, "window", "throttle", "block", "unblock", "allow", "lift"} == ACTS.keys()
 
 
 @pytest.mark.parametrize(

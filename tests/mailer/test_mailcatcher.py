@@ -4,6 +4,7 @@ import asyncio
 import smtplib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,31 @@ async def test_no_mail_breaks_it_or_gets_out(inbox: Store, async_client: AsyncCl
         response = await async_client.get(f"/mailcatcher/{mail.key}/{page}/")
         assert (response.status_code, response["X-Frame-Options"]) == (200, framed)
         assert response["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+
+
+@pytest.mark.django_db
+async def test_it_opens_html_with_its_pictures_and_files(inbox: Store, async_client: AsyncClient) -> None:
+    mail = EmailMessage()
+    mail["Subject"] = "News"
+    mail.set_content("As text")
+    mail.add_alternative('<p>As HTML <img src="cid:logo@inline"><img src="cid:evil@inline"></p>', subtype="html")
+    html: Any = mail.get_payload(1)
+    html.add_related(b"PNG", "image", "png", cid="<logo@inline>")
+    html.add_related(b"<script>", "text", "html", cid="<evil@inline>")
+    mail.add_attachment(b"%PDF", "application", "pdf", filename="отчёт.pdf")
+    inbox.add("from@example.com", "ana@example.com", mail.as_bytes())
+    (caught,) = inbox.newest()
+    page = await async_client.get(f"/mailcatcher/{caught.key}/")
+    files = {file.name: file for file in page.context["mail"].files}
+    assert list(files) == ["logo@inline", "evil@inline", "отчёт.pdf"]
+    shown = await async_client.get(f"/mailcatcher/{caught.key}/html/")
+    assert b'<img src="data:image/png;base64,UE5H"><img src="data:,">' in shown.content
+    path = f"/mailcatcher/{caught.key}/files"
+    assert f"{path}/{files['отчёт.pdf'].number}/" in page.content.decode()
+    sent = await async_client.get(f"{path}/{files['отчёт.pdf'].number}/")
+    assert (sent.content, sent["Content-Type"]) == (b"%PDF", "application/octet-stream")
+    assert sent["Content-Disposition"].startswith("attachment; ")
+    assert (await async_client.get(f"{path}/99/")).status_code == 404
 
 
 @pytest.mark.django_db

@@ -4,6 +4,7 @@ import contextlib
 import re
 import time
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given, settings
@@ -118,19 +119,86 @@ def test_it_does_not_loop_for_ever(source: str) -> None:
         "{% assign a = (1..30000000) | sort %}",
         "{% assign a = 12345 %}{% for i in (1..900) %}{% assign a = a | times: a %}{% endfor %}",
         "{% assign a = 'b' | split: '' %}{% for i in (1..50) %}{% assign a = a | concat: a %}{% endfor %}",
-        "{% for i in (1..1000) %}" + "{{ 'a' | upcase }}" * 5_000 + "{% endfor %}",
+        "{% for i in (1..1000) %}" + "{{ 'a' | upcase }}" * 500 + "{% endfor %}",
     ],
     ids=lambda source: source[:40],
 )
 def test_no_filter_fills_the_memory_or_works_for_ever(source: str) -> None:
-    template = compile_template(source)
     tracemalloc.start()
     try:
-        with pytest.raises(TemplateProblem, match=r"too much to do|limit reached"):
-            template.render(CONTEXT)
+        with pytest.raises(TemplateProblem, match=r"too much to do|limit reached|a range goes"):
+            compile_template(source).render(CONTEXT)
         assert tracemalloc.get_traced_memory()[1] < 50_000_000
     finally:
         tracemalloc.stop()
+
+
+LONG = 190_000  # characters; a message may have 200,000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{" * (LONG // 2),
+        "{%" * (LONG // 2),
+        "{{ " + " " * LONG,
+        "{{ " + " " * LONG + "}}",
+        "{% if " + " " * LONG + "%}",
+        "{% raw %}" * (LONG // 9),
+        "{% doc %}" * (LONG // 9),
+        "{% comment %}{{ {% endcomment %}",
+        "{{ " + "(" * 900 + " }}",
+        "{{ a" + "[a" * 300 + "]" * 300 + " }}",
+        "{{ a }}" * 20_000,
+        "{% if a" + " or a" * 100 + " %}{% endif %}",
+        "{{ '" + "x" * 2_000 + "' }}",
+        "{% for i in (1..300000000) reversed %}{% endfor %}",
+        "{% for i in (1..9999999999) offset: 9999999990 %}{% endfor %}",
+        "{% for i in (1..recipient.comment) %}{% endfor %}",
+        "{% if (1..9999999999) contains 'a' %}{% endif %}",
+    ],
+    ids=lambda source: source[:30],
+)
+def test_it_says_soon_what_it_will_not_read(source: str) -> None:
+    started = time.thread_time()
+    with pytest.raises(TemplateProblem) as caught:
+        compile_template(source)
+    assert time.thread_time() - started < 0.2
+    assert caught.value.line == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ 'now' | date: '%Y-%m-%d' }}", "2026-11-23"),
+        ("{{ 'today' | date: '%H:%M' }} {{ now | date: '%Y' }}", "09:30 2026"),
+    ],
+)
+def test_the_time_is_the_one_that_it_is_given(source: str, text: str) -> None:
+    assert compile_template(source).render({"now": datetime(2026, 11, 23, 9, 30, tzinfo=UTC)}) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("<p>{{ recipient.full_name }}</p>", "<p>Ana &lt;b&gt;</p>"),
+        ("<p>{{ recipient.full_name | upcase }}</p>", "<p>ANA &lt;B&gt;</p>"),
+        ("<p>{{ recipient.full_name | escape }}</p>", "<p>Ana &lt;b&gt;</p>"),
+        ("{{ recipient.none | default: '<i>friend</i>' }}", "<i>friend</i>"),
+        ("{% capture name %}<b>{{ recipient.full_name }}</b>{% endcapture %}{{ name }}", "<b>Ana &lt;b&gt;</b>"),
+        ("{% assign name = recipient.full_name %}{{ name }}", "Ana &lt;b&gt;"),
+        ('<a href="https://x.example/?q={{ recipient.full_name | url_encode }}">', None),
+    ],
+)
+def test_a_template_of_html_escapes_what_is_filled_in(source: str, text: str | None) -> None:
+    expected = text or '<a href="https://x.example/?q=Ana+%3Cb%3E">'
+    assert compile_template(source, escape=True).render({"recipient": {"full_name": "Ana <b>"}}) == expected
+
+
+@pytest.mark.parametrize("escape", [True, False])
+def test_no_filter_takes_the_escaping_back(escape: bool) -> None:
+    with pytest.raises(TemplateProblem, match="unknown filter “safe”"):
+        compile_template("{{ recipient.full_name | safe }}", escape=escape)
 
 
 @pytest.mark.parametrize(

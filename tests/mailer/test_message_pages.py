@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -68,14 +69,28 @@ async def test_it_says_what_is_wrong_and_loses_nothing(
     assert not await Message.objects.aexists()
 
 
-async def test_it_previews_with_a_recipient_of_ones_own(owner: User, message: Message, signed_in: SignedIn) -> None:
-    assert "Dear Ana Novák" in (await signed_in(owner).get(f"/messages/{message.pk}/")).content.decode()
+def framed(client: Client, message: Message) -> str:
+    """What the page of the message shows in its frame."""
+    page = client.get(f"/messages/{message.pk}/").content.decode()
+    frame = re.search(r'<iframe [^>]*\bsandbox [^>]*src="([^"]+)"', page)
+    assert frame
+    return client.get(frame[1]).content.decode()
+
+
+def test_it_previews_as_an_example(owner: User, message: Message, client: Client) -> None:
+    client.force_login(owner)
+    assert "Dear Ana Novák" in framed(client, message)
 
 
 def test_the_first_recipient_is_the_preview(owner: User, message: Message, client: Client) -> None:
     make_recipients(owner, "zoe@example.com")
     client.force_login(owner)
-    assert "Dear Zoe" in client.get(f"/messages/{message.pk}/").content.decode()
+    assert "Dear Zoe" in framed(client, message)
+
+
+async def test_one_without_a_subject_can_be_found(owner: User, signed_in: SignedIn) -> None:
+    await Message.objects.acreate(owner=owner, body="x")
+    assert "(no subject)</a>" in (await signed_in(owner).get("/messages/")).content.decode()
 
 
 async def test_it_edits(owner: User, message: Message, signed_in: SignedIn) -> None:

@@ -36,6 +36,8 @@ def address(name: str, keys: dict[str, int]) -> str:
         "token": "x",
         "uidb36": "1",
         "delivery_pk": keys["delivery"],
+        "attachment_pk": keys["attachment"],
+        "number": 1,
     }
     return reverse(name, kwargs={word: words[word] if word in words else _pk(name, keys) for word in _asked(name)})
 

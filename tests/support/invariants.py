@@ -62,8 +62,9 @@ def check_delivery(delivery: Delivery, attempts: list[Attempt], decisions: list[
         assert "uncertain" in statuses
     if delivery.state == State.FAILED:
         assert statuses[-1] == "failure"
-    if delivery.state in (State.EXPIRED, State.CANCELLED):
+    if delivery.state in (State.EXPIRED, State.CANCELLED, State.SKIPPED):
         assert "uncertain" not in statuses
+    assert bool(delivery.state_reason) == (delivery.state == State.SKIPPED)
     may_have_arrived = sum(status != "failure" for status in statuses)
     assert may_have_arrived <= 1 + choices["resend"]
     assert all(decision.attempt_number <= delivery.attempt_count and decision.actor_id for decision in decisions)

@@ -9,6 +9,7 @@ from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, class
 
 ACCEPTED = classify_reply(Phase.BODY, Reply(250, "2.0.0 Ok: queued"))
 REJECTED = classify_reply(Phase.RCPT, Reply(550, "5.1.1 No such user"))
+REFUSED = classify_reply(Phase.RCPT, Reply(550, "Not today"))  # which does not say that the address is gone
 DEFERRED = classify_reply(Phase.RCPT, Reply(450, "4.7.1 Greylisted"))
 UNCERTAIN = classify_break(Phase.BODY, "The connection was lost")
 LOST = classify_break(Phase.RCPT, "The connection was lost")

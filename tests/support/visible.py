@@ -6,10 +6,13 @@ import re
 from html.parser import HTMLParser
 
 NAMES = re.compile(
-    r"Mailing Service|\b(English|CSV|UTF|HTML|SMTP|UTC|IP|TLS|ASCII|cookie)\b"
-    r"|\bMessage-ID\b|\b(DNS|SPF|DKIM|DMARC|PTR|TXT|selector\._domainkey|_dmarc)\b"
+    r"Mailing Service|\b(English|CSV|Markdown|UTF|HTML|SMTP|UTC|IP|TLS|ASCII|cookie)\b"
+    r"|\bMessage-ID\b|\b(DNS|SPF|DKIM|DMARC|MX|PTR|TXT|selector\._domainkey|_dmarc)\b"
+    r"|\b(Gmail|Yahoo|Outlook|https|p=none|DKIM_KEY_FILE|SITE_URL)\b"
+    r"|\bmanage\.py (make_dkim_key|check_domain --ip ADDRESS)\b"
     r"|\b(EMAIL_\w+|DEFAULT_FROM_EMAIL)\b(=True)?"
     r"|\bemail, full_name, comment\b|\bemail,full_name,comment\b|\brecipient\.\w+|default: \"friend\""
+    r"|\bmailing\.subject\b|\bunsubscribe_url\b"
     r"|make run|python manage\.py send_mailings --watch"
 )
 ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+")

@@ -16,6 +16,7 @@ PERMISSIONS = {
         "view_mailing",
         "view_message",
         "view_recipient",
+        "view_suppression",
         "view_delivery",
         "view_attempt",
         "view_auditentry",

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -26,10 +27,13 @@ from mailer.demo.messages import MESSAGES
 from mailer.importing import import_recipients
 from mailer.mailcatcher.smtp import PortTaken, running_catcher
 from mailer.models import Mailing, Message, Recipient
+from mailer.writing.attaching import attach
 
 EMAIL, PASSWORD = "demo@example.com", "demo"
 MANAGER = "manager@example.com"
 RECIPIENTS = Path(demo.__file__).with_name("recipients.csv")
+NEWSLETTER, PICTURE = RECIPIENTS.with_name("newsletter.html"), RECIPIENTS.with_name("harvest.jpg")
+NEWSLETTER_SUBJECT = "Winter at the workshop, {{ recipient.full_name | default: 'friend' }}"
 ROLES = ("bounce.", "full.", "greylist.", "slow.")
 FINISHED_TO = 40  # recipients of the mailing that is already sent
 
@@ -58,9 +62,18 @@ class Command(BaseCommand):
         welcome, news, maintenance = (
             Message.objects.create(owner=owner, subject=subject, body=body) for subject, body in MESSAGES
         )
+        _write_newsletter(owner)
         _make_finished(owner, welcome)
         _make_scheduled(owner, maintenance)
         _make_ready(owner, news)
+
+
+def _write_newsletter(owner: User) -> None:
+    """One in HTML, with a picture in it."""
+    message = Message.objects.create(
+        owner=owner, subject=NEWSLETTER_SUBJECT, kind=Message.Kind.HTML, body=NEWSLETTER.read_text()
+    )
+    attach(message.pk, [SimpleUploadedFile(PICTURE.name, PICTURE.read_bytes())])
 
 
 def _make_manager() -> None:

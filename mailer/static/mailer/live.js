@@ -37,9 +37,9 @@ function show(frame) {
 }
 
 // It comes with the server's words and buttons: fetched anew where its numbers have changed, every few seconds at most.
-function refreshNotSent({ failed, uncertain, expired }) {
+function refreshNotSent({ failed, uncertain, expired, skipped }) {
   const shown = document.getElementById("not-sent")?.dataset.shown;
-  if (shown === undefined || shown === `${failed} ${uncertain} ${expired}` || notSentTimer) return;
+  if (shown === undefined || shown === `${failed} ${uncertain} ${expired} ${skipped}` || notSentTimer) return;
   notSentTimer = setTimeout(() => { notSentTimer = null; refresh(["not-sent"]); }, 3000);
 }
 

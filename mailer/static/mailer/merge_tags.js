@@ -1,12 +1,16 @@
-// Puts a merge tag where the cursor is, in the field that had it last.
+// Puts a merge tag, or a picture, where the cursor is, in the field that had it last.
 let field = document.querySelector("#id_body");
-for (const one of document.querySelectorAll("#id_subject, #id_body")) {
+for (const one of document.querySelectorAll("#id_subject, #id_body, #id_alternative")) {
   one.addEventListener("focus", () => { field = one; });
 }
+
+export function insert(text, into = field) {
+  into.setRangeText(text, into.selectionStart, into.selectionEnd, "end");
+  into.focus();
+  into.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
 for (const button of document.querySelectorAll("[data-merge-tag]")) {
   button.hidden = false;
-  button.addEventListener("click", () => {
-    field.setRangeText(button.dataset.mergeTag, field.selectionStart, field.selectionEnd, "end");
-    field.focus();
-  });
+  button.addEventListener("click", () => insert(button.dataset.mergeTag));
 }

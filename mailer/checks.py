@@ -1,0 +1,54 @@
+"""What `manage.py check` says about the mail: at every start of DKIM's keys, with `--deploy` of UNSUBSCRIBE_KEY."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+from mailer.delivery.dkim_keys import ADVISED_RSA, is_short, read_key
+from mailer.domains.names import domain_of, is_aligned
+
+NO_UNSUBSCRIBE_KEY = Warning(
+    "UNSUBSCRIBE_KEY is empty: the links to unsubscribe are signed with SECRET_KEY, and end with it.",
+    hint="Give it the value of SECRET_KEY now, so that the links stay good; it must outlive a new SECRET_KEY.",
+    id="mailer.W003",
+)
+
+
+@register
+def dkim_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Keys that sign in vain, or weakly."""
+    if not settings.DKIM_KEY_FILE:
+        return []
+    return [*_alignment(domain_of(settings.DEFAULT_FROM_EMAIL)), *_short_keys()]
+
+
+def _alignment(sender: str) -> list[CheckMessage]:
+    if is_aligned(sender, settings.DKIM_DOMAIN):
+        return []
+    return [
+        Warning(
+            f"Mail comes from {sender} but is signed for {settings.DKIM_DOMAIN}: DMARC does not count that.",
+            hint="Set DKIM_DOMAIN to the domain of DEFAULT_FROM_EMAIL, or to one that it belongs to.",
+            id="mailer.W001",
+        )
+    ]
+
+
+def _short_keys() -> list[CheckMessage]:
+    return [
+        Warning(
+            f"{file} has fewer than {ADVISED_RSA} bits.",
+            hint="Make a longer key with manage.py make_dkim_key.",
+            id="mailer.W002",
+        )
+        for file in settings.DKIM_KEY_FILE
+        if is_short(read_key(file))
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_unsubscribe_key(**_options: Any) -> list[CheckMessage]:
+    return [] if settings.UNSUBSCRIBE_KEY else [NO_UNSUBSCRIBE_KEY]

@@ -1,0 +1,50 @@
+"""What a mailing sends, fixed at its launch."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Case, F, Value, When
+
+from mailer.delivery.insert_select import insert_select
+from mailer.models import Attachment, FrozenAttachment, Mailing, MailingContent
+from mailer.writing.finish import finish
+from mailer.writing.pictures import named_pictures
+
+
+def freeze_content(mailing: Mailing, now: datetime) -> MailingContent:
+    """Keep the message as it is now, in both its forms, with its files, for the launched mailing."""
+    message = mailing.message
+    finished = finish(message.kind, message.subject, message.body, message.alternative)
+    from_email = settings.DEFAULT_FROM_EMAIL
+    content = MailingContent.objects.create(
+        mailing=mailing,
+        subject=message.subject,
+        body=finished.text,
+        html=finished.html,
+        from_email=from_email,
+        message_id_domain=from_email.rpartition("@")[2].rstrip("> ") or "localhost",
+        token=secrets.token_hex(8),
+        frozen_at=now,
+    )
+    _freeze_attachments(content, mailing.message_id)
+    return content
+
+
+def _freeze_attachments(content: MailingContent, message_id: int) -> None:
+    """Copied inside the database. A picture that the HTML does not show goes as a file."""
+    shown = named_pictures(content.html)
+    insert_select(
+        FrozenAttachment,
+        Attachment.objects.filter(message=message_id).order_by("pk"),
+        {
+            "content_id": Case(When(content_id__in=shown, then=F("content_id")), default=Value("")),
+            "name": F("name"),
+            "content_type": F("content_type"),
+            "size": F("size"),
+            "data": F("data"),
+            "frozen_content_id": Value(content.pk),
+        },
+    )
