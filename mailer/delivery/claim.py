@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models import F, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from core.clock import db_now
 from mailer.delivery.allowance import locked_allowances
@@ -135,18 +135,18 @@ class Taken(NamedTuple):
     message_id: str
     merge_data: dict[str, str]
     dated_at: datetime | None
-    next_attempt_at: datetime
+    due_at: str  # as the database writes it: to read 250 moments takes as long as all the rest
 
 
 def _claim_from(mailing_id: int, worker_id: int, most: int, now: datetime, frontier: Frontier) -> list[Claim]:
     if most == 0:
         return []
-    due = Delivery.objects.filter(
-        IS_WAITING, frontier.not_reached(mailing_id), mailing=mailing_id, next_attempt_at__lte=now
-    )
-    free = due.select_for_update(skip_locked=True, of=("self",)).order_by("next_attempt_at", "id")[:most]
-    taken = [Taken(*row) for row in free.values_list(*Taken._fields)]
-    frontier.reached(mailing_id, (taken[-1].next_attempt_at, taken[-1].pk) if len(taken) == most else None)
+    due = Delivery.objects.filter(IS_WAITING, frontier.not_reached(mailing_id), mailing=mailing_id)
+    due = due.filter(next_attempt_at__lte=now).order_by("next_attempt_at", "id")
+    free = due.select_for_update(skip_locked=True, of=("self",))[:most]
+    written = free.annotate(due_at=Cast("next_attempt_at", TextField()))
+    taken = [Taken(*row) for row in written.values_list(*Taken._fields)]
+    frontier.reached(mailing_id, (taken[-1].due_at, taken[-1].pk) if len(taken) == most else None)
     if not taken:
         return []
     Delivery.objects.filter(Among(F("pk"), [delivery.pk for delivery in taken])).update(
