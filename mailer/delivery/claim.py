@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models import F, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from core.clock import db_now
 from mailer.delivery.allowance import locked_allowances
@@ -147,7 +147,7 @@ class Taken(NamedTuple):
     merge_data: dict[str, str]
     address_key: str
     dated_at: datetime | None
-    next_attempt_at: datetime
+    due_at: str  # as the database writes it: to read 250 moments takes as long as all the rest
 
 
 def _claim_from(
@@ -155,12 +155,12 @@ def _claim_from(
 ) -> list[Claim]:
     if most == 0:
         return []
-    due = Delivery.objects.filter(
-        IS_WAITING, frontier.not_reached(mailing_id), mailing=mailing_id, next_attempt_at__lte=now
-    )
-    free = due.select_for_update(skip_locked=True, of=("self",)).order_by("next_attempt_at", "id")[:most]
-    taken = [Taken(*row) for row in free.values_list(*Taken._fields)]
-    frontier.reached(mailing_id, (taken[-1].next_attempt_at, taken[-1].pk) if len(taken) == most else None)
+    due = Delivery.objects.filter(IS_WAITING, frontier.not_reached(mailing_id), mailing=mailing_id)
+    due = due.filter(next_attempt_at__lte=now).order_by("next_attempt_at", "id")
+    free = due.select_for_update(skip_locked=True, of=("self",))[:most]
+    written = free.annotate(due_at=Cast("next_attempt_at", TextField()))
+    taken = [Taken(*row) for row in written.values_list(*Taken._fields)]
+    frontier.reached(mailing_id, (taken[-1].due_at, taken[-1].pk) if len(taken) == most else None)
     taken = without_suppressed(owner_id, taken, worker_id)
     if not taken:
         return []

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
-from django.db import connection
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
@@ -15,8 +13,8 @@ GOOD_FOR = 5.0  # seconds; what was released, or whose claim was not committed, 
 
 ROW = '("mailer_delivery"."next_attempt_at", "mailer_delivery"."id")'
 
-Place = tuple[datetime, int]
-"""A delivery's next_attempt_at and id: the order in which they are claimed."""
+Place = tuple[str, int]
+"""A delivery's next_attempt_at, as the database writes it, and its id: the order in which they are claimed."""
 
 
 class Frontier:
@@ -42,9 +40,7 @@ class Frontier:
         """The condition on the mailing's deliveries that no claim has come to them yet."""
         if mailing_id not in self._places:
             return Q()
-        moment, pk = self._places[mailing_id]
-        place = (connection.ops.adapt_datetimefield_value(moment), pk)
-        return RawSQL(f"{ROW} > (%s, %s)", place, BooleanField())  # noqa: S611 - columns of ours
+        return RawSQL(f"{ROW} > (%s, %s)", self._places[mailing_id], BooleanField())  # noqa: S611 - columns of ours
 
     def reached(self, mailing_id: int, place: Place | None) -> None:
         """A claim came to this delivery; None where it found less than it asked for."""

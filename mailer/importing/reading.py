@@ -11,7 +11,7 @@ from typing import IO, TextIO
 from django.utils.translation import gettext as _
 
 LARGEST_FILE = 200 * 1024 * 1024  # bytes; of a million people it takes about 60 MB
-PIECE = 1024 * 1024  # bytes
+PIECE = 64 * 1024  # bytes
 
 
 class UnreadableFile(ValueError):
