@@ -36,7 +36,8 @@ def watching(folder: Path, server: SmtpServer, n: int) -> Iterator[list[Popen[st
     with ExitStack() as stack:
         words = ("--watch", "--concurrency", str(CONNECTIONS))
         senders = [stack.enter_context(sending_process(folder, server, *words)) for _ in range(n)]
-        stack.callback(lambda: [sender.kill() for sender in senders])
+        for sender in senders:
+            stack.callback(sender.kill)
         until(lambda: Worker.objects.count() == n)
         yield senders
         for sender in senders:
