@@ -168,16 +168,19 @@ class Engine:
     async def _claim_until_done(self) -> None:
         while not self._is_stopping():
             self._wake.clear()
-            claimed = await self._claim_some()
-            if not claimed and not self._in_hand and await self._is_done():
+            more = await self._claim_some()
+            if not more and not self._in_hand and await self._is_done():
                 return
-            if claimed == 0 and self._pacer.waiting:
+            if more is False and self._pacer.waiting:
                 await asyncio.sleep(PACED_LOOK)  # whatever is recorded in between: a limit says when there is more
-            elif not claimed:
+            elif not more:
                 await _wait(self._wake, IDLE_LOOK)
 
-    async def _claim_some(self) -> int | None:
-        """Claim before the hands are empty; a claim is at most a second of work. None where it was no time to."""
+    async def _claim_some(self) -> bool | None:
+        """Claim before the hands are empty; a claim is at most a second of work.
+
+        Whether there may be more to claim; None where it was no time to.
+        """
         rate = self._rate.per_second(seconds())
         most = max(2 * self._options.concurrency, min(MOST_CLAIMED, rate))
         if self._breaker.is_open or self._claims.qsize() > max(most // 2, int(LEAD * rate)):
@@ -197,7 +200,7 @@ class Engine:
         await self._prepare_contents({claim.mailing_id for claim in claims})
         for claim in claims:
             self._pacer.put(claim)
-        return len(claims)
+        return len(claims) == most - in_hand if self._pacer.waiting else bool(claims)
 
     async def _claim(self, most: int) -> list[Claim]:
         if self._answer_lost:
