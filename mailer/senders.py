@@ -57,5 +57,6 @@ def validate_name(name: str) -> None:
 
 
 def validate_address(address: str) -> None:
-    """Raises ValidationError for what is no e-mail address."""
-    clean_address(address)
+    """Raises ValidationError for what can't stand in a header: no address, or other letters before the @."""
+    if not ascii_address(clean_address(address)).isascii():
+        raise ValidationError(_("Before the @ only Latin letters, digits and signs can stand here."))

@@ -9,6 +9,7 @@ from mailer.admin.records import (
     InstanceAdmin,
     MailingContentAdmin,
     MailingCountAdmin,
+    SentTestAdmin,
     WorkerAdmin,
 )
 from mailer.admin.suppressions import SuppressionAdmin
@@ -27,6 +28,7 @@ __all__ = [
     "MailingCountAdmin",
     "MessageAdmin",
     "RecipientAdmin",
+    "SentTestAdmin",
     "SuppressionAdmin",
     "WorkerAdmin",
 ]

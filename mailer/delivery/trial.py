@@ -1,4 +1,4 @@
-"""Test mails: at once, the way that all mail goes, on a connection of their own, while somebody waits for the result."""
+"""Test mails: at once, the way that all mail goes, on a connection of their own, while somebody waits for them."""
 
 from __future__ import annotations
 

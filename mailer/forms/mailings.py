@@ -69,7 +69,7 @@ class MailingForm(EditForm):
             name.help_text = _("Empty: %(name)s.") % {"name": site_name()}
 
     def clean_reply_to(self) -> str:
-        address: str = self.cleaned_data["reply_to"]
+        address: str = self.cleaned_data["reply_to"].strip()
         return clean_address(address) if address else ""
 
     def clean_ends_at(self) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
@@ -35,14 +36,19 @@ class Crowd:
 
 
 def crowd_of(mailing: Mailing) -> Crowd:
-    people = audience(mailing).order_by()
-    everybody = people.aggregate(**COUNTS)
-    rows = list(_suppressed(mailing).order_by("word").values("word").annotate(**COUNTS))
+    everybody = audience(mailing).order_by().aggregate(**COUNTS)
+    rows = _counted_by_reason(mailing)
     return Crowd(
         total=everybody["n"],
-        skips={row["word"]: row["n"] for row in sorted(rows, key=lambda row: -row["n"])},
+        skips={row["word"]: row["n"] for row in sorted(rows, key=lambda row: row["n"], reverse=True)},
         empty={name: everybody[name] - sum(row[name] for row in rows) for name in FIELDS},
     )
+
+
+def _counted_by_reason(mailing: Mailing) -> list[dict[str, Any]]:
+    people = _suppressed(mailing).annotate(word=reason_in_database(mailing.owner_id)).order_by("word")
+    rows: Any = people.values("word").annotate(**COUNTS)
+    return list(rows)
 
 
 def group_of(mailing: Mailing, group: str) -> QuerySet[Recipient] | None:
@@ -52,7 +58,7 @@ def group_of(mailing: Mailing, group: str) -> QuerySet[Recipient] | None:
     """
     name = group.removeprefix(EMPTY)
     groups: dict[str, Callable[[], QuerySet[Recipient]]] = {
-        **{word: lambda: _suppressed(mailing).filter(word=group) for word in SENTENCES},
+        **{word: lambda: _suppressed_for(mailing, group) for word in SENTENCES},
         **{f"{EMPTY}{one}": lambda: _mailed(mailing).filter(**{name: ""}) for one in FIELDS},
     }
     return groups[group]() if group in groups else None
@@ -64,9 +70,13 @@ def sample_of(mailing: Mailing) -> Recipient | None:
 
 
 def _suppressed(mailing: Mailing) -> QuerySet[Recipient]:
-    """Those of the audience who get nothing, with the `word` for the reason."""
+    """Those of the audience who get nothing."""
     keys = Suppression.objects.filter(active(mailing.owner_id)).values("address_key")
-    return audience(mailing).filter(address_key__in=keys).annotate(word=reason_in_database(mailing.owner_id))
+    return audience(mailing).filter(address_key__in=keys)
+
+
+def _suppressed_for(mailing: Mailing, word: str) -> QuerySet[Recipient]:
+    return _suppressed(mailing).annotate(word=reason_in_database(mailing.owner_id)).filter(word=word)
 
 
 def _mailed(mailing: Mailing) -> QuerySet[Recipient]:

@@ -64,7 +64,7 @@ def preflight(mailing: Mailing, action: str) -> Preflight:
     who = sender_of(mailing)
     warnings = [
         *content.warnings,
-        *about_window(mailing, takes, begins),
+        *about_window(mailing, action, takes, begins),
         *about_sender(who.domain),
         *about_site(),
         *about_account(mailing, crowd.reached, now),

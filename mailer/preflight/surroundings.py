@@ -80,12 +80,12 @@ def _capped(allowance: Allowance, n: int) -> str:
     ) % {"most": intcomma(most), "left": intcomma(allowance.left), "days": days}
 
 
-def about_window(mailing: Mailing, takes: int | None, begins: datetime) -> list[Finding]:
+def about_window(mailing: Mailing, action: str, takes: int | None, begins: datetime) -> list[Finding]:
     """`takes` is how many seconds it will take, `begins` when the first mail goes."""
     edit = reverse("mailing_edit", args=[mailing.pk]), _("Change the window")
     left = mailing.ends_at - begins
     found = []
-    if begins > mailing.starts_at and mailing.status == Mailing.Status.DRAFT:
+    if action == "schedule" and begins > mailing.starts_at:
         found.append(Finding(_("Its window has begun already: scheduled, it starts at once."), *edit))
     if takes is not None and timedelta(0) < left < timedelta(seconds=takes):
         words = _(

@@ -8,6 +8,7 @@ from email.utils import parseaddr
 
 from django.db.models import Case, F, Value, When
 
+from mailer.addresses import ascii_address
 from mailer.delivery.insert_select import insert_select
 from mailer.models import Attachment, FrozenAttachment, Mailing, MailingContent
 from mailer.senders import sender, sending_domain
@@ -34,7 +35,7 @@ def content_now(mailing: Mailing, now: datetime) -> MailingContent:
         body=finished.text,
         html=finished.html,
         from_email=from_email,
-        reply_to=mailing.reply_to,
+        reply_to=ascii_address(mailing.reply_to) if mailing.reply_to else "",
         message_id_domain=sending_domain(parseaddr(from_email)[1]),
         token=secrets.token_hex(8),
         frozen_at=now,

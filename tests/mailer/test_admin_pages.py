@@ -31,6 +31,7 @@ from mailer.models import (
     MailingCount,
     Message,
     Recipient,
+    SentTest,
     Suppression,
     Worker,
 )
@@ -43,7 +44,7 @@ pytestmark = pytest.mark.django_db
 
 OURS: list[type[Model]] = [model for app in ("core", "mailer") for model in apps.get_app_config(app).get_models()]
 READ_ONLY = [Attachment, Attempt, AttemptCount, AuditEntry, Decision, Delivery, FrozenAttachment]
-READ_ONLY += [Instance, MailingContent, MailingCount, Suppression, Worker]
+READ_ONLY += [Instance, MailingContent, MailingCount, SentTest, Suppression, Worker]
 SEARCHES = ["", "r1@example.com", "owner@example.com", "1", "#1", "absent words", "'", "9" * 30, "²"]
 
 
@@ -64,6 +65,7 @@ def mailing(owner: User) -> Mailing:
     record(worker, [result(c, o) for c, o in zip(claimed(worker, 2), [ACCEPTED, UNCERTAIN], strict=True)])
     choose(mailing, "resend", owner)
     Instance.objects.create(token="a" * 32)
+    SentTest.objects.create(user=owner, message=draft.message, mailing=mailing, email="r1@example.com")
     Suppression.objects.create(owner=owner, address_key="r1@example.com", reason="manual")
     AttemptCount.objects.update_or_create(mailing=mailing, worker=worker, hour=mailing.created_at, status="success")
     return mailing
