@@ -1,4 +1,4 @@
-"""The page before *Send now* and *Schedule*: to how many, who is skipped, from whom, how long, and what may go wrong."""
+"""The page before *Send now* and *Schedule*: to how many, who is skipped, from whom, how long, what may go wrong."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from core.clock import db_now
 from core.models import User
 from mailer.delivery.ledger import Result, record
 from mailer.delivery.schedule import change_status
+from mailer.delivery.transport import SMTP_BACKEND
 from mailer.models import Attachment, Mailing, Message, Recipient, Suppression
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients
 from tests.support.results import ACCEPTED, a_worker, claimed
@@ -29,7 +30,7 @@ GOOD = f"Hello {{{{ recipient.full_name | default: 'friend' }}}}, leave: {{{{ un
 def a_good_site(settings: Any, tmp_path: Any) -> None:
     """One with nothing to complain of."""
     settings.SITE_URL = "https://mail.example.com"
-    settings.EMAIL_HOST = "smtp.example.com"
+    settings.EMAIL_BACKEND, settings.EMAIL_HOST = SMTP_BACKEND, "smtp.example.com"
     settings.DEFAULT_FROM_EMAIL = "Our Club <news@example.com>"
     settings.DKIM_DOMAIN, settings.DKIM_KEY_FILE = "example.com", [tmp_path / "key.pem"]
 
