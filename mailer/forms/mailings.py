@@ -43,7 +43,9 @@ class MailingForm(EditForm):
         model = Mailing
         fields = FIELDS
         labels = {"from_name": gettext_lazy("From name"), "reply_to": gettext_lazy("Replies go to")}
-        help_texts = {"reply_to": gettext_lazy("An address that somebody reads. Empty: the address that it is from.")}
+        help_texts = {
+            "reply_to": gettext_lazy("An address that somebody reads. Left empty, replies go to the address above.")
+        }
 
     def __init__(self, actor: User, data: Any = None, *, instance: Mailing, is_gone: bool = False) -> None:
         self.actor = actor
@@ -66,7 +68,7 @@ class MailingForm(EditForm):
         name = self.fields["from_name"]
         name.widget.attrs["placeholder"] = site_name()
         if site_name():
-            name.help_text = _("Empty: %(name)s.") % {"name": site_name()}
+            name.help_text = _("Left empty, it is %(name)s.") % {"name": site_name()}
 
     def clean_reply_to(self) -> str:
         address: str = self.cleaned_data["reply_to"].strip()

@@ -23,9 +23,7 @@ from mailer.stats.progress import NO_SENDER, sender_notice
 def about_sender(domain: str) -> list[Finding]:
     """What speaks against mail from this domain, an A-label."""
     if not settings.DKIM_KEY_FILE:
-        words = _(
-            "Mail is not signed here (DKIM). Unless your mail server signs it, Gmail and Yahoo refuse it in bulk."
-        )
+        words = _("Mail is not signed here (DKIM). Unless your mail server signs it, Gmail and Yahoo may refuse it.")
     elif not is_aligned(domain, settings.DKIM_DOMAIN):
         words = _("Mail from %(domain)s is signed for %(signer)s: DMARC does not count that.")
         words %= {"domain": domain, "signer": settings.DKIM_DOMAIN}
