@@ -31,11 +31,14 @@ def active(owner_id: int | None) -> Q:
 
 def suppressed(owner_id: int, keys: Collection[str]) -> dict[str, str]:
     """Of these addresses those that the owner may not mail, and why: a word of `skipped.py`."""
-    found = Suppression.objects.filter(active(owner_id), address_key__in=keys).annotate(word=WORD).order_by(*ORDER)
-    reasons: dict[str, str] = {}
-    for key, word in found.values_list("address_key", "word"):
-        reasons.setdefault(key, word)
-    return reasons
+    found = Suppression.objects.filter(lifted_at=None, address_key__in=keys)
+    rows: Iterable[tuple[str, int | None, str]] = found.values_list("address_key", "owner_id", "reason")
+    ranked: dict[str, tuple[bool, str]] = {}  # as in ORDER, the greatest first
+    for key, owner, reason in rows:
+        if owner in (owner_id, None):
+            rank = (owner is not None, BY_SITE if owner is None else reason)
+            ranked[key] = max(ranked.get(key, rank), rank)
+    return {key: word for key, (_is_own, word) in ranked.items()}
 
 
 def has_any(owner_id: int) -> bool:

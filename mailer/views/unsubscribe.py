@@ -51,7 +51,7 @@ async def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
 
 async def _listen(request: HttpRequest, delivery: Delivery) -> HttpResponse:
     form = WhyForm(request.POST)
-    if not form.is_valid():
+    if not form.is_valid() or not any(form.cleaned_data.values()):
         return _page(request, DONE, delivery, form)
     await sync_to_async(tell_why)(delivery, form.cleaned_data["why"], form.cleaned_data["words"])
     return _page(request, THANKED, delivery)

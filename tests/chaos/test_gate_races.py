@@ -1,4 +1,4 @@
-"""From one second after the commit of a pause, a cancel, a window's end or an unsubscribe no body goes out against it.
+"""From one second after the commit of a pause, a cancel or a window's end no body goes out that it forbids.
 
 CHAOS=full for 200 races each, else 10.
 """
@@ -23,7 +23,6 @@ from django.db.models import Q
 
 from core.clock import db_now
 from core.models import User
-from mailer.consent import unsubscribe
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.engine import Until
 from mailer.delivery.schedule import change_status
@@ -38,7 +37,6 @@ HOW = {"pause": "queued", "cancel": "cancelled", "end": "expired"}  # and what i
 AT_ONCE = 30  # races in a round, evenly of each kind
 ROUNDS = 20 if os.environ.get("CHAOS") == "full" else 1
 RECIPIENTS = 60
-UNSUBSCRIBES = 200 if os.environ.get("CHAOS") == "full" else 20
 PACE = 0.1 if os.environ.get("TEST_DB") == "sqlite" else 0.02  # seconds a mail: none may be over before it is forbidden
 GRACE = 1.0  # seconds
 
@@ -134,47 +132,3 @@ def is_sound(server: SmtpServer, races: list[Race]) -> None:
         states = Delivery.objects.filter(mailing=race.mailing_id).values_list("state", flat=True)
         assert set(states) <= {"sent", HOW[race.how]}
         assert [check for check in audit_mailing(race.mailing_id) if not check.ok] == []
-
-
-async def test_nothing_goes_to_an_address_a_second_after_it_was_unsubscribed(
-    owner: User, server: SmtpServer, settings: Any
-) -> None:
-    """Each of them is in a sender's hands at that moment."""
-    await sync_to_async(make_crowd)(owner, UNSUBSCRIBES * 80)
-    mailing = await sync_to_async(change_status)((await sync_to_async(make_mailing)(owner)).pk, "start", owner)
-    forbidden: dict[str, float] = {}
-    with server:
-        settings.EMAIL_PORT = server.port
-        running = asyncio.create_task(send(Until.STOPPED, concurrency=20, stop=(stop := asyncio.Event())))
-        while len(forbidden) < UNSUBSCRIBES:
-            delivery = await in_hand(mailing, forbidden)
-            await sync_to_async(unsubscribe)(delivery)
-            forbidden[delivery.email] = time.time()
-            await asyncio.sleep(random.uniform(0, 0.02))
-        await asyncio.sleep(GRACE)
-        await until(partial(is_out_of_hands, forbidden))
-        stop.set()
-        await running
-    last = {mail.rcpt_to: mail.at for mail in server.accepted}
-    late = [last[address] - moment for address, moment in forbidden.items() if address in last]
-    after = sum(seconds > 0 for seconds in late)
-    stopped = len(forbidden) - len(late)
-    print(f"unsubscribe: {len(forbidden)} races, {stopped} stopped, {after} with a body after it")  # noqa: T201
-    assert stopped
-    assert max(late, default=0.0) <= GRACE
-    unsubscribed = Delivery.objects.filter(email__in=forbidden)
-    assert {state async for state in unsubscribed.values_list("state", flat=True)} <= {"sent", "skipped"}
-    assert await unsubscribed.filter(state="skipped", attempt_count=0).acount() == stopped
-    assert [check for check in await sync_to_async(audit_mailing)(mailing.pk) if not check.ok] == []
-
-
-async def is_out_of_hands(addresses: Iterable[str]) -> bool:
-    return not await Delivery.objects.filter(email__in=list(addresses), state__in=Delivery.OPEN).aexists()
-
-
-async def in_hand(mailing: Mailing, done: Iterable[str]) -> Delivery:
-    """A delivery that a sender holds, to none of those addresses."""
-    held = Delivery.objects.filter(mailing=mailing, state="sending").exclude(email__in=list(done))
-    await until(held.aexists)
-    found = [delivery async for delivery in held.select_related("mailing")]
-    return random.choice(found) if found else await in_hand(mailing, done)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -13,14 +14,26 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from core.models import User
+from mailer.consent import unsubscribe
+from mailer.delivery.audit import audit_mailing
 from mailer.delivery.choices import last_decision
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
-from mailer.models import AuditEntry, Decision, Delivery, Mailing, MailingContent
+from mailer.models import AuditEntry, Decision, Delivery, Mailing, MailingContent, Suppression
 from tests.support.choices import choose
 from tests.support.engine import accepted_by, send
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
-from tests.support.results import REFUSED, UNCERTAIN, a_worker, claimed, result
+from tests.support.results import (
+    ACCEPTED,
+    DEFERRED,
+    REFUSED,
+    REJECTED,
+    UNCERTAIN,
+    WITHHELD,
+    a_worker,
+    claimed,
+    result,
+)
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,3 +115,31 @@ def test_choices_and_a_cancel_at_once_leave_nothing_open(owner: User) -> None:
     assert mailing.status == "cancelled"
     assert not Delivery.objects.filter(state__in=Delivery.OPEN).exists()
     assert counted(mailing) == really_counted(mailing)
+
+
+def test_many_who_unsubscribe_while_others_send_are_each_skipped_or_sent(owner: User) -> None:
+    make_crowd(owner, 80)
+    mailings = [change_status(make_mailing(owner).pk, "start", owner) for _each in range(2)]
+    people = list(Delivery.objects.filter(mailing=mailings[0]).select_related("mailing")[:30])
+    acts: Iterator[Any] = iter([*people, *["send"] * (AT_ONCE - 30)])
+    lock = threading.Lock()
+
+    def anything() -> None:
+        with lock:
+            act = next(acts)
+        if isinstance(act, Delivery):
+            unsubscribe(act)
+            return
+        worker = a_worker()
+        claims = claimed(worker, 10)
+        outcomes = cycle([DEFERRED, REJECTED, WITHHELD, ACCEPTED])
+        if claims:
+            record(worker, [result(claim, outcome) for claim, outcome in zip(claims, outcomes, strict=False)])
+
+    at_once(anything)
+    assert Suppression.objects.filter(reason="unsubscribed").count() == 30
+    theirs = Delivery.objects.filter(email__in=[person.email for person in people])
+    assert not theirs.filter(state__in=Delivery.OPEN).exists()
+    for mailing in mailings:
+        assert counted(mailing) == really_counted(mailing)
+        assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []

@@ -38,7 +38,7 @@ def test_it_shows_life_as_it_is(embedded: Store, settings: Any) -> None:
     assert "sign in as demo@example.com, password demo" in said
     assert settings.SITE_URL in said
     assert User.objects.get(email="demo@example.com").check_password("demo")
-    assert (Recipient.objects.count(), Message.objects.count()) == (500, 3)
+    assert (Recipient.objects.count(), Message.objects.count()) == (500, 4)
     finished, scheduled, ready = Mailing.objects.order_by("pk")
     assert (finished.status, scheduled.status, ready.status) == ("completed", "scheduled", "draft")
     assert counted(finished) == {"sent": 40}
