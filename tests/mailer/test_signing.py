@@ -72,6 +72,6 @@ def test_the_check_for_deployment_asks_for_the_key(settings: Any) -> None:
     def found() -> list[str | None]:
         return [message.id for message in run_checks(include_deployment_checks=True)]
 
-    assert "mailer.W001" not in found()
+    assert "mailer.W003" not in found()
     settings.UNSUBSCRIBE_KEY = ""
-    assert "mailer.W001" in found()
+    assert "mailer.W003" in found()
