@@ -73,7 +73,7 @@ def test_a_recipient_deleted_during_a_launch_is_not_lost(
 
 
 def test_a_message_is_checked_as_on_its_page(page: Client, owner: User, mailing: Mailing) -> None:
-    form = {"owner": owner.pk, "subject": "Hi", "body": "{{ nobody.home }}"}
+    form = {"owner": owner.pk, "subject": "Hi", "kind": "text", "body": "{{ nobody.home }}"}
     assert "Unknown merge tags" in errors_of(page.post(f"{MESSAGES}add/", form))["body"][0]
     assert page.post(f"{MESSAGES}add/", form | {"body": "Hello"}).status_code == 302
     message = Message.objects.get(subject="Hi")
