@@ -69,6 +69,14 @@ def address(value: str) -> str:
     return value.strip()
 
 
+def senders(value: str) -> list[str]:
+    """Bare addresses, each once."""
+    found = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(re.fullmatch(r"[!#-'*+\-./0-9=?A-Z^-~]+@[^@\s<>\"()]+", part) for part in found):
+        raise ValueError("takes addresses separated by commas, like news@example.com,team@example.com, without names")
+    return list(dict.fromkeys(found))
+
+
 def boolean(value: str) -> bool:
     words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
     if value.strip().lower() not in words:
@@ -209,6 +217,7 @@ VARIABLES: dict[str, Variable] = {
     "EMAIL_USE_TLS": Variable(boolean, "True", embedded="False"),
     "EMAIL_USE_SSL": Variable(boolean, "False"),
     "DEFAULT_FROM_EMAIL": Variable(sender, "Mailing Service <noreply@localhost>", embedded="Demo <demo@example.com>"),
+    "FROM_ADDRESSES": Variable(senders, ""),
     "DKIM_DOMAIN": Variable(domain, ""),
     "DKIM_SELECTOR": Variable(selectors, ""),
     "DKIM_KEY_FILE": Variable(key_files, ""),

@@ -210,6 +210,7 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user",
     "reauthenticate": "10/m/user",
     "check_domain": "10/m/user",
+    "test_send": "20/10m/user",
 }
 
 EMAIL_BACKEND: str = env["EMAIL_BACKEND"]
@@ -226,6 +227,7 @@ if EMAIL_USE_SSL and EMAIL_USE_TLS:
 EMAIL_TIMEOUT = 30
 DEFAULT_FROM_EMAIL: str = env["DEFAULT_FROM_EMAIL"]
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+FROM_ADDRESSES: list[str] = env["FROM_ADDRESSES"]  # empty: mailer/senders.py takes the one above
 UNSUBSCRIBE_MAILTO: str = env["UNSUBSCRIBE_MAILTO"]
 
 DKIM_DOMAIN: str = env["DKIM_DOMAIN"] or domain_of(DEFAULT_FROM_EMAIL)

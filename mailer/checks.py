@@ -22,7 +22,8 @@ def dkim_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Keys that sign in vain, or weakly."""
     if not settings.DKIM_KEY_FILE:
         return []
-    return [*_alignment(domain_of(settings.DEFAULT_FROM_EMAIL)), *_short_keys()]
+    domains = sorted({domain_of(address) for address in (settings.DEFAULT_FROM_EMAIL, *settings.FROM_ADDRESSES)})
+    return [*(warning for domain in domains for warning in _alignment(domain)), *_short_keys()]
 
 
 def _alignment(sender: str) -> list[CheckMessage]:
@@ -31,7 +32,7 @@ def _alignment(sender: str) -> list[CheckMessage]:
     return [
         Warning(
             f"Mail comes from {sender} but is signed for {settings.DKIM_DOMAIN}: DMARC does not count that.",
-            hint="Set DKIM_DOMAIN to the domain of DEFAULT_FROM_EMAIL, or to one that it belongs to.",
+            hint="Set DKIM_DOMAIN to the domain of your senders, or to one that it belongs to.",
             id="mailer.W001",
         )
     ]

@@ -48,6 +48,10 @@ class Template:
         """What Liquid has made of the source."""
         return self._template.nodes
 
+    def empty_context(self) -> RenderContext:
+        """What Liquid wants to be given when a node is asked what it holds."""
+        return RenderContext(self._template)
+
     @property
     def is_escaping(self) -> bool:
         return self._template.env.autoescape

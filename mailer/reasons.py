@@ -31,6 +31,7 @@ OWNER_BLOCKED = "owner_blocked"
 RESTORED = "restored"
 OTHER_DATABASE = "other_database"
 NOT_SENT_AFTER_ALL = "not_sent_after_all"
+SENDER_NOT_ALLOWED = "sender_not_allowed"
 WINDOW_ENDED = "window_ended"
 CHOSEN_ONE = "chosen_one"
 CHOSEN_MANY = "chosen_many"
@@ -102,6 +103,9 @@ SENTENCES = {
         "this mailing, or cancel it."
     ),
     NOT_SENT_AFTER_ALL: gettext_noop("A sender that had been given up told that some of its mail was not sent."),
+    SENDER_NOT_ALLOWED: gettext_noop(
+        "This site no longer allows mailings to come from %(words)s. Choose another sender, then schedule it again."
+    ),
     WINDOW_ENDED: gettext_noop("The window ended with %(words)s not sent."),
     CHOSEN_ONE: gettext_noop("The delivery to %(words)s."),
     CHOSEN_MANY: gettext_noop("Deliveries: %(words)s."),

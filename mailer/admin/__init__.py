@@ -9,6 +9,7 @@ from mailer.admin.records import (
     InstanceAdmin,
     MailingContentAdmin,
     MailingCountAdmin,
+    SentTestAdmin,
     ThrottleAdmin,
     WorkerAdmin,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "MailingCountAdmin",
     "MessageAdmin",
     "RecipientAdmin",
+    "SentTestAdmin",
     "SuppressionAdmin",
     "ThrottleAdmin",
     "WorkerAdmin",

@@ -17,7 +17,7 @@ from core.admin.bounded import BoundedAdmin
 from core.models import User
 from mailer.admin.links import list_link
 from mailer.delivery.schedule import TransitionRefused, change_status
-from mailer.forms.mailings import EDITABLE, audit_window
+from mailer.forms.mailings import EDITABLE, FIELDS, audit_window
 from mailer.models import Attempt, Delivery, Mailing, Recipient
 from mailer.stats.progress import delivery_counts
 
@@ -38,7 +38,7 @@ class MailingAdmin(BoundedAdmin):
 
     form = MailingAdminForm
     fields = (
-        *("owner", "message", "everyone", "chosen", "starts_at", "ends_at"),
+        *("owner", "message", "everyone", "chosen", "from_name", "from_address", "reply_to", "starts_at", "ends_at"),
         *("status", "reason", "ledger", "launched_at", "created_at"),
     )
     readonly_fields = ("chosen", "status", "reason", "ledger", "launched_at", "created_at")
@@ -72,7 +72,7 @@ class MailingAdmin(BoundedAdmin):
             super().save_model(request, obj, form, change)
             return
         before = Mailing.objects.get(pk=obj.pk)
-        obj.save(update_fields=["message", "everyone", "starts_at", "ends_at"])
+        obj.save(update_fields=[*FIELDS, "everyone"])
         audit_window(_actor(request), before, obj)
 
     @admin.display(description=gettext_lazy("Chosen recipients"))

@@ -6,7 +6,17 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from core.admin.bounded import ReadOnlyAdmin
-from mailer.models import AttemptCount, AuditEntry, Decision, Instance, MailingContent, MailingCount, Throttle, Worker
+from mailer.models import (
+    AttemptCount,
+    AuditEntry,
+    Decision,
+    Instance,
+    MailingContent,
+    MailingCount,
+    SentTest,
+    Throttle,
+    Worker,
+)
 from mailer.reasons import StatusReason
 
 BY_MAILING = _("The number of a mailing.")
@@ -42,6 +52,15 @@ class ThrottleAdmin(ReadOnlyAdmin):
     list_select_related = ("mailing__message",)
     search_fields = ("mailing__id__exact",)
     search_help_text = BY_MAILING
+
+
+@admin.register(SentTest)
+class SentTestAdmin(ReadOnlyAdmin):
+    list_display = ("sent_at", "user", "email", "status", "server_response", "message", "mailing")
+    list_select_related = ("user", "message", "mailing__message")
+    list_filter = ("status", "sent_at")
+    search_fields = ("=email", "=user__email", "mailing__id__exact")
+    search_help_text = _("A whole email address, of the user or one that was mailed, or the number of a mailing.")
 
 
 @admin.register(Worker)

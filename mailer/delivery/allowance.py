@@ -1,4 +1,4 @@
-"""How much a new account may still send: a cap on its attempts within a day, held where deliveries are claimed."""
+"""How much a new account may still send: a cap on attempts and test mails within a day, held where mail is claimed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 
 from core.models import User
 from core.people import is_trusted
-from mailer.models import AttemptCount, Delivery
+from mailer.models import AttemptCount, Delivery, SentTest
 
 # Attempts are counted by the hour: whatever hour touches the last 24 counts whole.
 SPAN = timedelta(hours=25)
@@ -29,6 +29,11 @@ def locked_allowances(owner_ids: Iterable[int], now: datetime) -> dict[int, Allo
     """The allowances of those owners who have one, inside a transaction: other claims for them wait for its end."""
     limited = _limited(owner_ids).select_for_update(of=("self",), no_key=True).order_by("pk")
     return {owner.pk: _allowance(owner.pk, now) for owner in limited}
+
+
+def allowance_of(owner_id: int, now: datetime) -> Allowance | None:
+    """One owner's allowance, or None where it has no end."""
+    return _allowance(owner_id, now) if _limited([owner_id]).exists() else None
 
 
 def owners_held_back(owner_ids: Iterable[int], now: datetime) -> dict[int, Allowance]:
@@ -50,5 +55,8 @@ def _allowance(owner_id: int, now: datetime) -> Allowance:
     in_hand = Delivery.objects.filter(mailing__owner=owner_id, state=Delivery.State.SENDING).count()
     counted = AttemptCount.objects.filter(mailing__owner=owner_id, hour__gt=now - SPAN)
     figures = counted.aggregate(n=Sum("n", default=0), first=Min("hour"))
-    left = max(0, settings.NEW_ACCOUNT_DAILY_CAP - in_hand - figures["n"])
-    return Allowance(left, figures["first"] + SPAN if figures["first"] else None)
+    tested = SentTest.objects.filter(user=owner_id, sent_at__gt=now - SPAN)
+    tests = tested.aggregate(n=Count("pk"), first=Min("sent_at"))
+    left = max(0, settings.NEW_ACCOUNT_DAILY_CAP - in_hand - figures["n"] - tests["n"])
+    first = min((at for at in (figures["first"], tests["first"]) if at), default=None)
+    return Allowance(left, first + SPAN if first else None)

@@ -12,7 +12,7 @@ from mailer.delivery.compose import Composer, Content
 from mailer.delivery.dkim import signer_from_settings
 from mailer.delivery.mime import Part
 from mailer.merge_tags import TemplateProblem
-from mailer.models import FrozenAttachment, MailingContent
+from mailer.models import Attachment, FrozenAttachment, MailingContent
 
 
 def load_composers(mailing_ids: Iterable[int]) -> dict[int, Composer | TemplateProblem]:
@@ -22,30 +22,32 @@ def load_composers(mailing_ids: Iterable[int]) -> dict[int, Composer | TemplateP
 
 
 def _composer(frozen: MailingContent) -> Composer | TemplateProblem:
-    signer = signer_from_settings()
     try:
-        return Composer(content_of(frozen), signer.sign if signer else None)
+        return composer_of(content_of(frozen, frozen.attachments.order_by("pk")))
     except TemplateProblem as problem:
         return problem
 
 
-def content_of(frozen: MailingContent) -> Content:
+def composer_of(content: Content) -> Composer:
+    """One that signs, where the site does. Raises TemplateProblem."""
+    signer = signer_from_settings()
+    return Composer(content, signer.sign if signer else None)
+
+
+def content_of(frozen: MailingContent, files: Iterable[FrozenAttachment | Attachment]) -> Content:
     """All that the mailing's mails have in common. The same at every attempt, as far as the settings are."""
     return Content(
         subject=frozen.subject,
         text=frozen.body,
         html=frozen.html,
-        attachments=tuple(Part(a.name, a.content_type, bytes(a.data), a.content_id) for a in _attachments(frozen)),
+        attachments=tuple(Part(file.name, file.content_type, bytes(file.data), file.content_id) for file in files),
         from_email=frozen.from_email,
+        reply_to=frozen.reply_to,
         list_id=_list_id(frozen),
         feedback_id=_feedback_id(frozen),
         unsubscribe_mailto=settings.UNSUBSCRIBE_MAILTO,
         token=frozen.token,
     )
-
-
-def _attachments(frozen: MailingContent) -> Iterable[FrozenAttachment]:
-    return frozen.attachments.order_by("pk")
 
 
 def _list_id(frozen: MailingContent) -> str:

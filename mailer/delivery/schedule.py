@@ -21,7 +21,8 @@ from mailer.delivery.events import publish_on_commit
 from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest, newest_delivery
 from mailer.history import window_text
 from mailer.models import AuditEntry, Delivery, Mailing
-from mailer.reasons import NO_REASON, OWNER_BLOCKED, WINDOW_ENDED, StatusReason
+from mailer.reasons import NO_REASON, OWNER_BLOCKED, SENDER_NOT_ALLOWED, WINDOW_ENDED, StatusReason
+from mailer.senders import is_allowed, not_allowed
 from mailer.stats.caching import forget_on_commit
 from mailer.stats.progress import delivery_counts
 from mailer.writing.freeze import freeze_content
@@ -132,6 +133,7 @@ def _no_effect(_mailing: Mailing, _now: datetime, _ends_at: datetime | None) -> 
 def _check_before_scheduling(mailing: Mailing, now: datetime, _ends_at: datetime | None) -> None:
     if mailing.ends_at <= now:
         raise TransitionRefused(_("The window has ended. Choose a new end first."))
+    _refuse_foreign_sender(mailing)
     _refuse_without_recipients(mailing)
 
 
@@ -140,6 +142,7 @@ def _start(mailing: Mailing, now: datetime, ends_at: datetime | None) -> None:
     if end <= now:
         raise TransitionRefused(_("The window has ended. Choose a new end to send now."))
     _refuse_for_blocked_owner(mailing)
+    _refuse_foreign_sender(mailing)
     _refuse_without_recipients(mailing)
     mailing.starts_at, mailing.ends_at = min(mailing.starts_at, now), end
     _launch(mailing, now)
@@ -175,6 +178,11 @@ EFFECTS: dict[str, Callable[[Mailing, datetime, datetime | None], None]] = {
 def _refuse_for_blocked_owner(mailing: Mailing) -> None:
     if not User.objects.filter(pk=mailing.owner_id, is_active=True).exists():
         raise TransitionRefused(_("The owner of this mailing is blocked."))
+
+
+def _refuse_foreign_sender(mailing: Mailing) -> None:
+    if not is_allowed(mailing.from_address):
+        raise TransitionRefused(not_allowed(mailing.from_address))
 
 
 def _refuse_without_recipients(mailing: Mailing) -> None:
@@ -285,7 +293,11 @@ def _under_lock(mailing_id: int, step: Callable[[Mailing, datetime], None]) -> N
 
 
 def _launch_due(mailing: Mailing, now: datetime) -> None:
-    if mailing.status == Status.SCHEDULED and mailing.starts_at <= now:
+    if mailing.status != Status.SCHEDULED or mailing.starts_at > now:
+        return
+    if not is_allowed(mailing.from_address):  # any more: the site's settings have changed since
+        _set_status(mailing, Status.DRAFT, "unschedule", None, StatusReason(SENDER_NOT_ALLOWED, mailing.from_address))
+    else:
         _launch(mailing, now)
         _set_status(mailing, Status.SENDING, "start", None, NO_REASON)
 

@@ -12,15 +12,18 @@ from django.utils.translation import gettext_lazy
 from core.clock import db_now
 from core.forms.editing import EditForm
 from core.models import User
+from mailer.addresses import clean_address
 from mailer.delivery.schedule import locked
 from mailer.forms.rates import most_field, period_field, rate_from, values_of
 from mailer.forms.times import WallTimeField, happens_twice
 from mailer.history import window_text
 from mailer.models import AuditEntry, Mailing, Message
+from mailer.senders import allowed_addresses, site_name
 from mailer.throttling import held_to, set_rate
 
 EDITABLE = (Mailing.Status.DRAFT, Mailing.Status.SCHEDULED)
 DEFAULT_WINDOW = timedelta(days=7)
+FIELDS = ["message", "from_name", "from_address", "reply_to", "starts_at", "ends_at"]
 EVERYONE, CHOSEN = "everyone", "chosen"
 
 
@@ -34,6 +37,7 @@ class MailingForm(EditForm):
         initial=EVERYONE,
         help_text=gettext_lazy("You choose them on the next page."),
     )
+    from_address = forms.ChoiceField(label=gettext_lazy("From address"), required=False)
     starts_at = WallTimeField(label=gettext_lazy("Starts"))
     ends_at = WallTimeField(label=gettext_lazy("Ends"), help_text=gettext_lazy("What is not sent by then expires."))
     most = most_field()
@@ -41,7 +45,11 @@ class MailingForm(EditForm):
 
     class Meta:
         model = Mailing
-        fields = ["message", "starts_at", "ends_at"]
+        fields = FIELDS
+        labels = {"from_name": gettext_lazy("From name"), "reply_to": gettext_lazy("Replies go to")}
+        help_texts = {
+            "reply_to": gettext_lazy("An address that somebody reads. Left empty, replies go to the address above.")
+        }
 
     def __init__(self, actor: User, data: Any = None, *, instance: Mailing, is_gone: bool = False) -> None:
         self.actor = actor
@@ -50,10 +58,25 @@ class MailingForm(EditForm):
         message.queryset = Message.objects.filter(owner=instance.owner_id).order_by("-updated_at", "-pk")
         message.empty_label = _("Choose a message")
         message.choices = list(message.choices)
+        self._offer_senders(instance)
         self.initial.update(self._values_of_fields_of_its_own(instance))
         if instance.pk is None:
             now = db_now().replace(second=0, microsecond=0)
             self.initial |= {"starts_at": now, "ends_at": now + DEFAULT_WINDOW}
+
+    def _offer_senders(self, instance: Mailing) -> None:
+        address: Any = self.fields["from_address"]
+        address.choices = [(one, one) for one in allowed_addresses()]
+        if not instance.from_address:
+            self.initial["from_address"] = allowed_addresses()[0]
+        name = self.fields["from_name"]
+        name.widget.attrs["placeholder"] = site_name()
+        if site_name():
+            name.help_text = _("Left empty, it is %(name)s.") % {"name": site_name()}
+
+    def clean_reply_to(self) -> str:
+        address: str = self.cleaned_data["reply_to"].strip()
+        return clean_address(address) if address else ""
 
     def clean_ends_at(self) -> datetime:
         return _not_over(self.cleaned_data["ends_at"])
@@ -100,7 +123,7 @@ class MailingForm(EditForm):
             mailing.save()
         else:
             before = locked(mailing.pk)
-            mailing.save(update_fields=["message", "everyone", "starts_at", "ends_at"])
+            mailing.save(update_fields=[*FIELDS, "everyone"])
             audit_window(self.actor, before, mailing)
         set_rate(self.actor, rate_from(self.cleaned_data), mailing)
         return mailing

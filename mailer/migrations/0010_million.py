@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailer', '0008_content'),
+        ('mailer', '0009_sender'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

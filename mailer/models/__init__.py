@@ -5,6 +5,7 @@ from mailer.models.mailings import AttemptCount, FrozenAttachment, Mailing, Mail
 from mailer.models.messages import Attachment, Message
 from mailer.models.recipients import Recipient
 from mailer.models.suppressions import Suppression
+from mailer.models.tests_sent import SentTest
 from mailer.models.throttles import Throttle
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MailingCount",
     "Message",
     "Recipient",
+    "SentTest",
     "Suppression",
     "Throttle",
     "Worker",

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from mailer.models.messages import Message
 from mailer.models.recipients import Recipient
 from mailer.reasons import StatusReason
+from mailer.senders import validate_address, validate_from_address, validate_name
 
 
 class Mailing(models.Model):
@@ -30,6 +31,11 @@ class Mailing(models.Model):
     message = models.ForeignKey(Message, models.PROTECT, related_name="mailings", verbose_name=_("message"))
     everyone = models.BooleanField(_("everyone"), default=True)
     recipients = models.ManyToManyField(Recipient, blank=True, related_name="mailings", verbose_name=_("recipients"))
+    from_name = models.CharField(_("sender’s name"), max_length=100, blank=True, validators=[validate_name])
+    from_address = models.CharField(
+        _("sender’s address"), max_length=254, blank=True, validators=[validate_from_address]
+    )
+    reply_to = models.CharField(_("replies go to"), max_length=254, blank=True, validators=[validate_address])
     starts_at = models.DateTimeField(_("starts"))
     ends_at = models.DateTimeField(_("ends"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.DRAFT, editable=False)
@@ -88,7 +94,8 @@ class MailingContent(models.Model):
     subject = models.CharField(_("subject"), max_length=300, blank=True)
     body = models.TextField(_("plain text"))
     html = models.TextField("HTML", blank=True)
-    from_email = models.CharField(_("sender"), max_length=320)
+    from_email = models.CharField(_("sender"), max_length=500)
+    reply_to = models.CharField(_("replies go to"), max_length=254, blank=True)
     message_id_domain = models.CharField(_("Message-ID’s domain"), max_length=255)
     token = models.CharField(_("token"), max_length=32, unique=True)
     frozen_at = models.DateTimeField(_("frozen"), default=timezone.now)

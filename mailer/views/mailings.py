@@ -21,18 +21,26 @@ from core.models import User
 from core.paging import page_by_key
 from mailer.audience import audience_size
 from mailer.delivery.choices import last_decision, possible_choices
-from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, available_actions, change_status
+from mailer.delivery.schedule import (
+    PERSONS_ACTIONS,
+    TRANSITIONS,
+    TransitionRefused,
+    available_actions,
+    change_status,
+)
 from mailer.durations import duration_formats
-from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, NewEndForm
+from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm
 from mailer.forms.rates import RateForm
 from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.not_sent import not_sent
 from mailer.own_words import ENGINE
+from mailer.preflight.report import sender_of
 from mailer.search import matching
 from mailer.stats.attempts import newest_attempts
 from mailer.stats.progress import Progress, delivery_counts, mailing_progress
 from mailer.throttling import held_to, set_rate
+from mailer.views.preflight import BEFORE_TAKE_OFF, preflight_page
 
 SHOWN_AUDIT_ENTRIES = 30
 STOPPING = ("pause", "cancel")  # what managers may do to anybody's
@@ -159,6 +167,9 @@ def _duplicate(original: Mailing, actor: User) -> Mailing:
         owner_id=original.owner_id,
         message_id=original.message_id,
         everyone=original.everyone,
+        from_name=original.from_name,
+        from_address=original.from_address,
+        reply_to=original.reply_to,
         starts_at=now,
         ends_at=now + DEFAULT_WINDOW,
     )
@@ -175,7 +186,7 @@ async def mailing_detail(request: SignedInRequest, pk: int) -> HttpResponse:
     return render(request, "mailer/mailings/detail.html", await sync_to_async(_detail)(request.user, mailing))
 
 
-def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> dict[str, Any]:
+def _detail(user: User, mailing: Mailing) -> dict[str, Any]:
     """What the page shows, read in one go."""
     progress = mailing_progress(mailing.pk)
     ended = mailing.ends_at <= db_now()
@@ -191,8 +202,9 @@ def _detail(user: User, mailing: Mailing, new_end: NewEndForm | None = None) -> 
         "attempts": newest_attempts(mailing.pk),
         "audience_size": size,
         "pace": _pace(user, mailing, progress, size),
-        "actions": [action for action in actions if action != "start" or not ended],
-        "new_end": (new_end or NewEndForm()) if ended and "start" in actions else None,
+        "sender": sender_of(mailing),
+        "actions": actions,
+        "asks_for_end": ended and "start" in actions,
         "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
         "zone": timezone.get_current_timezone_name(),
         "history": [happening(entry) for entry in audit[:SHOWN_AUDIT_ENTRIES]],
@@ -239,20 +251,17 @@ def _may(user: User, action: str, mailing: Mailing) -> bool:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def change_mailing_status(request: SignedInRequest, pk: int, action: str) -> HttpResponse:
-    """POST does it. GET asks first, for who came by a link."""
+    """POST does it. GET asks first; before a mailing goes out, with all that there is to know about it."""
     mailing = await seen(request, Mailing.objects.select_related("message", "owner"), pk)
     if action not in PERSONS_ACTIONS or not _may(request.user, action, mailing):
         raise Http404
+    if action in BEFORE_TAKE_OFF and mailing.status in TRANSITIONS[action].sources:
+        return await preflight_page(request, mailing, action)
     if request.method != "POST":
         context = {"mailing": mailing, "action": action, "progress": await sync_to_async(mailing_progress)(pk)}
         return render(request, "mailer/mailings/confirm.html", context)
-    form = NewEndForm(request.POST) if "ends_at" in request.POST else None
-    if form is not None and not await sync_to_async(form.is_valid)():
-        context = await sync_to_async(_detail)(request.user, mailing, form)
-        return render(request, "mailer/mailings/detail.html", context)
     try:
-        ends_at = form.cleaned_data["ends_at"] if form else None
-        await sync_to_async(change_status)(pk, action, request.user, ends_at=ends_at)
+        await sync_to_async(change_status)(pk, action, request.user)
     except TransitionRefused as refused:
         messages.error(request, str(refused))
     return redirect("mailing_detail", pk)

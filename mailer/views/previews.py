@@ -60,7 +60,7 @@ def pane(request: SignedInRequest, message: Message) -> dict[str, Any]:
     attachments = list(attachments_of(message.pk))
     is_written = message.pk is not None
     return {
-        "people": list(_people(request, message, "")[:OFFERED]),
+        "people": offered_people(request, message),
         "attachments": attachments,
         "most_files": MOST_FILES,
         "most_bytes": MOST_BYTES,
@@ -68,6 +68,10 @@ def pane(request: SignedInRequest, message: Message) -> dict[str, Any]:
         "people_url": reverse("message_people", args=[message.pk]) if is_written else reverse("message_people_new"),
         "checked": check(message, {one.content_id for one in attachments}) if is_written else None,
     }
+
+
+def offered_people(request: SignedInRequest, message: Message) -> list[Recipient]:
+    return list(_people(request, message, "")[:OFFERED])
 
 
 def _people(request: SignedInRequest, message: Message, search: str) -> QuerySet[Recipient]:
@@ -111,7 +115,7 @@ def _seen_by(request: SignedInRequest, message: Message, recipient: str) -> dict
     checked = check(message, {one.content_id for one in attachments})
     mail = problem = None
     try:
-        mail = filled(message.subject, checked.finished, _person(request, message, recipient))
+        mail = filled(message.subject, checked.finished, person_of(request, message, recipient))
     except TemplateProblem as raised:
         problem = told(raised)
     if mail:
@@ -120,7 +124,7 @@ def _seen_by(request: SignedInRequest, message: Message, recipient: str) -> dict
     return {"message": message, "checked": checked, "filled": mail, "problem": problem}
 
 
-def _person(request: SignedInRequest, message: Message, recipient: str) -> Person:
+def person_of(request: SignedInRequest, message: Message, recipient: str) -> Person:
     """The recipient's fields; an example where it is none of the message's owner."""
     if recipient.isdecimal() and len(recipient) < 19:
         one = _people(request, message, "").filter(pk=recipient).first()

@@ -45,6 +45,7 @@ def test_a_newcomer_sends_in_russian_and_a_manager_stops_it(open_page: Callable[
     page = open_page(locale="ru-RU")
     make_account(page, "novaya@example.com")
     make_mailing(page)
+    page.get_by_role("link", name="Отправить сейчас").click()
     page.get_by_role("button", name="Отправить сейчас").click()
     expect(page.locator("#status")).to_have_text("Идёт отправка")
     page.wait_for_selector("#attempts tr")

@@ -67,6 +67,8 @@ MALFORMED = [
     ("EMAIL_BACKEND", "", "dotted path"),
     ("DEFAULT_FROM_EMAIL", "Our Club", "news@example.com"),
     ("DEFAULT_FROM_EMAIL", "a@example.com\nBcc: b@example.com", "news@example.com"),
+    ("FROM_ADDRESSES", "Our Club <news@example.com>", "news@example.com,team@example.com"),
+    ("FROM_ADDRESSES", "a@example.com b@example.com", "news@example.com,team@example.com"),
     ("UNSUBSCRIBE_MAILTO", "Our Club <leave@example.com>", "unsubscribe@example.com"),
     ("UNSUBSCRIBE_MAILTO", "mailto:leave", "unsubscribe@example.com"),
     ("JOURNAL_SYNC", "sometimes", "none"),

@@ -41,7 +41,7 @@ def test_its_headers_are_the_owners_and_the_mailings_and_tell_nobodys_address(ma
 
 def test_the_sender_of_all_mailings_is_one_to_gmail(mailing: Mailing, owner: User) -> None:
     other = change_status(make_mailing(owner).pk, "start", owner)
-    senders = {content_of(frozen).feedback_id.rpartition(":")[2] for frozen in MailingContent.objects.all()}
+    senders = {content_of(frozen, ()).feedback_id.rpartition(":")[2] for frozen in MailingContent.objects.all()}
     assert other.pk != mailing.pk
     assert len(senders) == 1
 

@@ -31,6 +31,7 @@ from mailer.models import (
     MailingCount,
     Message,
     Recipient,
+    SentTest,
     Suppression,
     Throttle,
     Worker,
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.django_db
 
 OURS: list[type[Model]] = [model for app in ("core", "mailer") for model in apps.get_app_config(app).get_models()]
 READ_ONLY = [Attachment, Attempt, AttemptCount, AuditEntry, Decision, Delivery, FrozenAttachment]
-READ_ONLY += [Instance, MailingContent, MailingCount, Suppression, Throttle, Worker]
+READ_ONLY += [Instance, MailingContent, MailingCount, SentTest, Suppression, Throttle, Worker]
 SEARCHES = ["", "r1@example.com", "owner@example.com", "1", "#1", "absent words", "'", "9" * 30, "²"]
 
 
@@ -66,6 +67,7 @@ def mailing(owner: User) -> Mailing:
     choose(mailing, "resend", owner)
     Instance.objects.create(token="a" * 32)
     Throttle.objects.create(mailing=mailing, most=5)
+    SentTest.objects.create(user=owner, message=draft.message, mailing=mailing, email="r1@example.com")
     Suppression.objects.create(owner=owner, address_key="r1@example.com", reason="manual")
     AttemptCount.objects.update_or_create(mailing=mailing, worker=worker, hour=mailing.created_at, status="success")
     return mailing

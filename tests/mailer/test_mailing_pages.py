@@ -147,7 +147,7 @@ def test_it_is_edited_until_it_is_launched(mailing: Mailing, owner: User, page: 
 
 
 def test_send_now_says_to_how_many_and_a_double_click_sends_once(mailing: Mailing, page: Client) -> None:
-    assert "To 3 recipients" in text_of(page, f"/mailings/{mailing.pk}/")
+    assert "Send to 3 recipients now?" in text_of(page, f"/mailings/{mailing.pk}/start/")
     for _click in range(2):
         assert page.post(f"/mailings/{mailing.pk}/start/")["Location"] == f"/mailings/{mailing.pk}/"
     assert counted(mailing) == {"queued": 3}
@@ -178,7 +178,8 @@ def test_cancel_asks_first(mailing: Mailing, owner: User, page: Client) -> None:
 
 def test_after_the_window_send_now_asks_for_a_new_end(mailing: Mailing, page: Client) -> None:
     Mailing.objects.update(starts_at=db_now() - timedelta(days=2), ends_at=db_now() - timedelta(days=1))
-    assert "Choose a new end" in text_of(page, f"/mailings/{mailing.pk}/")
+    assert "you choose a new end" in text_of(page, f"/mailings/{mailing.pk}/")
+    assert "Choose a new end" in text_of(page, f"/mailings/{mailing.pk}/start/")
     refused = page.post(f"/mailings/{mailing.pk}/start/", {"ends_at": "2001-01-01T00:00"})
     assert "passed already" in refused.content.decode()
     page.post(f"/mailings/{mailing.pk}/start/", {"ends_at": "2031-01-01T00:00"})

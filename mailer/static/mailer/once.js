@@ -1,0 +1,10 @@
+// A form that is on its way is not sent again by a second click.
+
+for (const form of document.querySelectorAll("form[data-once]")) {
+  let isSent = false;
+  form.addEventListener("submit", (event) => {
+    if (isSent) event.preventDefault();
+    isSent = true;
+  });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) isSent = false; });
+}
