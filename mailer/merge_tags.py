@@ -15,6 +15,7 @@ from liquid.expression import Expression
 from liquid.token import Token
 
 from mailer.merge_fence import LONGEST_RANGE, FencedEnvironment
+from mailer.merge_problems import LIQUIDS
 from mailer.merge_shape import refuse_costly
 
 RECIPIENT_TAGS = ("recipient.full_name", "recipient.email", "recipient.comment")
@@ -146,7 +147,7 @@ def _refuse_unusable_filter(applied: Filter, source: str) -> None:
     try:
         inspect.signature(function).bind(None, *positional, **dict.fromkeys(named), **given_by_liquid)
     except TypeError as error:
-        raise TemplateProblem(f"{applied.name}: {error}", line) from error
+        raise TemplateProblem(LIQUIDS.told(f"{applied.name}: {error}"), line) from error
 
 
 def _line(source: str, token: Token) -> int:
@@ -157,4 +158,4 @@ def _problem(error: Exception) -> TemplateProblem:
     if not isinstance(error, LiquidError):
         return TemplateProblem(_("it cannot be filled in: %(error)s") % {"error": repr(error)})
     context = error.context()
-    return TemplateProblem(str(error.message or error), context[0] if context else None)
+    return TemplateProblem(LIQUIDS.told(str(error.message or error)), context[0] if context else None)

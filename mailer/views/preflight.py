@@ -70,8 +70,13 @@ async def mailing_people(request: SignedInRequest, pk: int) -> HttpResponse:
     context = {
         "mailing": mailing,
         "group": group,
-        "field": group.removeprefix(EMPTY) if group.startswith(EMPTY) else "",
+        "field": _field(group.removeprefix(EMPTY)) if group.startswith(EMPTY) else "",
         "why": why_skipped(group),
         "page": await page_by_key(found, request.GET.get("older"), request.GET.get("newer")),
     }
     return render(request, "mailer/mailings/people.html", context)
+
+
+def _field(name: str) -> str:
+    """What people call the recipients' field."""
+    return str(getattr(Recipient._meta.get_field(name), "verbose_name", name))

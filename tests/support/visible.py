@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 NAMES = re.compile(
     r"Mailing Service|\b(English|CSV|Markdown|UTF|HTML|SMTP|UTC|IP|TLS|ASCII|cookie)\b"
-    r"|\bMessage-ID\b|\b(DNS|SPF|DKIM|DMARC|MX|PTR|TXT|selector\._domainkey|_dmarc)\b"
+    r"|\b(Message|Content)-ID\b|\bAna Novák\b|\[Test\]|\bCAN-SPAM\b"
+    r"|\b(DNS|SPF|DKIM|DMARC|MX|PTR|TXT|selector\._domainkey|_dmarc)\b"
     r"|\b(Gmail|Yahoo|Outlook|https|p=none|DKIM_KEY_FILE|SITE_URL)\b"
     r"|\bmanage\.py (make_dkim_key|check_domain --ip ADDRESS)\b"
     r"|\b(EMAIL_\w+|DEFAULT_FROM_EMAIL)\b(=True)?"
@@ -15,7 +16,7 @@ NAMES = re.compile(
     r"|\bmailing\.subject\b|\bunsubscribe_url\b"
     r"|make run|python manage\.py send_mailings --watch"
 )
-ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+")
+ADDRESS = re.compile(r"[\w.+•-]+@[\w.-]+")
 ZONE = re.compile(r"\b[A-Z]\w+/[\w/-]+\b")
 WORD = re.compile(r"[A-Za-z_]{2,}")
 SHOWN_ATTRIBUTES = ("title", "placeholder", "aria-label", "alt", "data-label")
