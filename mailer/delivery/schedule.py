@@ -18,7 +18,7 @@ from mailer.delivery.allowance import owners_held_back
 from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.doubt import in_doubt
 from mailer.delivery.events import publish_on_commit
-from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest, newest_delivery
+from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest, newest_delivery, tell_planner
 from mailer.history import window_text
 from mailer.models import AuditEntry, Delivery, Mailing
 from mailer.reasons import NO_REASON, OWNER_BLOCKED, SENDER_NOT_ALLOWED, WINDOW_ENDED, StatusReason
@@ -306,6 +306,8 @@ def _materialise_more(mailing: Mailing, now: datetime) -> None:
     if mailing.materialised_at is None:
         materialise_chunk(mailing, now)
         publish_on_commit(mailing.pk)
+        if mailing.materialised_at:
+            transaction.on_commit(tell_planner)
 
 
 def _settle(mailing: Mailing, now: datetime) -> None:

@@ -28,8 +28,8 @@ class AttemptRow:
 
 def newest_attempts(mailing_id: int, after: int = 0, limit: int = SHOWN_ATTEMPTS) -> list[AttemptRow]:
     """The mailing's attempts with a key above `after`, newest first, at most `limit`."""
-    attempts = Attempt.objects.filter(mailing=mailing_id, pk__gt=after).select_related("delivery").order_by("-pk")
-    return [_row(attempt) for attempt in attempts[:limit]]
+    attempts = Attempt.objects.filter(mailing=mailing_id, pk__gt=after).order_by("-pk")
+    return [_row(attempt) for attempt in attempts.prefetch_related("delivery")[:limit]]
 
 
 def count_attempts(mailing_id: int, after: int) -> int:

@@ -88,7 +88,7 @@ async def _suppression(mailing: Mailing, delivery: Delivery) -> Suppression | No
 async def attempt_list(request: SignedInRequest, pk: int) -> HttpResponse:
     mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     status = request.GET.get("status", "")
-    attempts = Attempt.objects.filter(mailing=mailing).select_related("delivery")
+    attempts = Attempt.objects.filter(mailing=mailing).prefetch_related("delivery")  # a join may be planned badly
     if status in Attempt.Status.values:
         attempts = attempts.filter(status=status)
     page = await page_by_key(attempts, request.GET.get("older"), request.GET.get("newer"))
