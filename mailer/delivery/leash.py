@@ -12,7 +12,7 @@ MOST_UNRECORDED = 1000  # mails; a tenth of a second at full speed
 
 
 class Leash(Listener):
-    """At most so many mails are begun after the database was last heard, and before it is heard again.
+    """At most so many mails are handed over after the database was last heard, and before it is heard again.
 
     When it goes away, no more than those go out without the ledger; their replies are in the journal. Each answer
     counts, not the commits alone: while the batch before is still being written, statement by statement, the database
@@ -22,8 +22,8 @@ class Leash(Listener):
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._begun = 0  # since the last answer
-        self._unrecorded = 0
+        self._handed_over = 0  # since the last answer
+        self._unrecorded = 0  # of those begun
         self._failing = 0  # failures of what is being asked again
         self._loosened = asyncio.Event()
         self._tightened = asyncio.Event()
@@ -31,29 +31,44 @@ class Leash(Listener):
     @property
     def is_slack(self) -> bool:
         """Whether another mail may be begun at this moment."""
-        return self._begun < self._length and self._unrecorded < MOST_UNRECORDED and not self._failing
+        return self._lets_go and self._unrecorded < MOST_UNRECORDED
+
+    @property
+    def _lets_go(self) -> bool:
+        return self._handed_over < self._length and not self._failing
 
     async def has_room(self) -> bool:
         """Whether another mail may be begun; where not, after waiting a moment for the database."""
         if not self.is_slack:
-            self._loosened.clear()
-            await _set_within(self._loosened, LOOK_EVERY)
+            await self._moment()
         return self.is_slack
+
+    async def hand_over(self) -> bool:
+        """Whether a mail that is begun may be handed over, which is counted then; it may wait as well."""
+        if not self._lets_go:
+            await self._moment()
+        if not self._lets_go:
+            return False
+        self._handed_over += 1
+        if 2 * self._handed_over >= self._length:
+            self._tightened.set()
+        return True
+
+    async def _moment(self) -> None:
+        self._loosened.clear()
+        await _set_within(self._loosened, LOOK_EVERY)
 
     async def tightens(self, most: float) -> None:
         """Wait until half of it is used up, at most so many seconds: then it is time to hear from the database."""
-        if 2 * self._begun < self._length:
+        if 2 * self._handed_over < self._length:
             self._tightened.clear()
             await _set_within(self._tightened, most)
 
     def begin(self) -> None:
-        self._begun += 1
         self._unrecorded += 1
-        if 2 * self._begun >= self._length:
-            self._tightened.set()
 
     def answered(self) -> None:
-        self._begun = 0
+        self._handed_over = 0
         self._loosened.set()
 
     def lost(self) -> None:
