@@ -41,7 +41,7 @@ MAKE_EVERY = 0.02  # seconds between two chunks of a large mailing's deliveries;
 IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were none
 PACED_LOOK = 0.2  # seconds, while a limit keeps claims back
 PUBLISH_EVERY = 0.2  # seconds
-LEAD = 0.05  # seconds of work that still wait when the next claim is asked for: it may have to wait for a commit
+LEAD = 0.12  # seconds of work that still wait when the next claim is asked for: it may have to wait for a commit
 CANCEL_AGAIN = 0.5  # seconds
 
 
