@@ -34,7 +34,7 @@ Q_LETTERS[ord(" ")] = "_"
 
 def one_line(text: str) -> str:
     """The text without anything that could end a header's line."""
-    return CONTROLS.sub(" ", text).strip()
+    return text.strip() if text.isprintable() else CONTROLS.sub(" ", text).strip()
 
 
 def mailbox(name: str, address: str) -> str:
