@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
+from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
 
 MAC_BYTES = 16
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
 LONGEST_TOKEN = 32  # characters: base64url of the MAC and 8 bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes the links of this site, with this key: for many mails, as Django's settings are slow to ask."""
+
+    site_url: str
+    key: bytes
+
+    def url(self, delivery_id: int) -> str:
+        """The absolute address of the page, for one delivery's mail; 0: the page of a sample."""
+        return f"{self.site_url}/u/{self.token(delivery_id)}/"
+
+    def token(self, delivery_id: int) -> str:
+        number = delivery_id.to_bytes((delivery_id.bit_length() + 7) // 8, "big")
+        mac = hmac.digest(self.key, number, "sha256")[:MAC_BYTES]
+        return b2a_base64(mac + number, newline=False).translate(URL_SAFE, b"=").decode()
+
+
+def links_from_settings() -> Links:
+    return Links(settings.SITE_URL, _key(settings.UNSUBSCRIBE_KEY or settings.SECRET_KEY))
+
+
 def unsubscribe_url(delivery_id: int) -> str:
-    """The absolute address of the page, for one delivery's mail; 0: the page of a sample. Called once per mail."""
-    return f"{settings.SITE_URL}/u/{unsubscribe_token(delivery_id)}/"
+    return links_from_settings().url(delivery_id)
 
 
 def unsubscribe_token(delivery_id: int) -> str:
-    number = delivery_id.to_bytes((delivery_id.bit_length() + 7) // 8, "big")
-    mac = hmac.digest(_key(settings.UNSUBSCRIBE_KEY or settings.SECRET_KEY), number, "sha256")[:MAC_BYTES]
-    return urlsafe_b64encode(mac + number).rstrip(b"=").decode()
+    return links_from_settings().token(delivery_id)
 
 
 def delivery_of(token: str) -> int | None:
