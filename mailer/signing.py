@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
+from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
 
 MAC_BYTES = 16
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
 LONGEST_TOKEN = 32  # characters: base64url of the MAC and 8 bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes the links of this site, with this key: for many mails, as Django's settings are slow to ask."""
+
+    site_url: str
+    mac: hmac.HMAC  # keyed, and fed with nothing: to copy one costs less than to begin anew
+
+    def url(self, delivery_id: int) -> str:
+        """The absolute address of the page, for one delivery's mail; 0: the page of a sample."""
+        return f"{self.site_url}/u/{self.token(delivery_id)}/"
+
+    def token(self, delivery_id: int) -> str:
+        number = delivery_id.to_bytes((delivery_id.bit_length() + 7) // 8, "big")
+        mac = self.mac.copy()
+        mac.update(number)
+        return b2a_base64(mac.digest()[:MAC_BYTES] + number, newline=False).translate(URL_SAFE, b"=").decode()
+
+
+def links_from_settings() -> Links:
+    return Links(settings.SITE_URL, _mac(settings.UNSUBSCRIBE_KEY or settings.SECRET_KEY))
+
+
 def unsubscribe_url(delivery_id: int) -> str:
-    """The absolute address of the page, for one delivery's mail; 0: the page of a sample. Called once per mail."""
-    return f"{settings.SITE_URL}/u/{unsubscribe_token(delivery_id)}/"
+    return links_from_settings().url(delivery_id)
 
 
 def unsubscribe_token(delivery_id: int) -> str:
-    number = delivery_id.to_bytes((delivery_id.bit_length() + 7) // 8, "big")
-    mac = hmac.digest(_key(settings.UNSUBSCRIBE_KEY or settings.SECRET_KEY), number, "sha256")[:MAC_BYTES]
-    return urlsafe_b64encode(mac + number).rstrip(b"=").decode()
+    return links_from_settings().token(delivery_id)
 
 
 def delivery_of(token: str) -> int | None:
@@ -37,6 +59,7 @@ def delivery_of(token: str) -> int | None:
 
 
 @lru_cache(maxsize=4)
-def _key(secret: str) -> bytes:
-    """A key for this alone, made of a secret that signs other things too."""
-    return hmac.digest(secret.encode(), b"mailer.signing.unsubscribe", "sha256")
+def _mac(secret: str) -> hmac.HMAC:
+    """With a key for this alone, made of a secret that signs other things too."""
+    key = hmac.digest(secret.encode(), b"mailer.signing.unsubscribe", "sha256")
+    return hmac.new(key, digestmod="sha256")

@@ -30,6 +30,7 @@ class SmtpChannel(asyncio.Protocol):
     ) -> None:
         self._transport = transport
         self._extensions = extensions
+        self.takes_riders = "pipelining" in extensions
         self._timeouts = timeouts or Timeouts()
         self._steps = Steps(self._timeouts)
         self._parser = ReplyParser()
@@ -50,10 +51,6 @@ class SmtpChannel(asyncio.Protocol):
     @property
     def is_usable(self) -> bool:
         return not self._trouble and not self._transport.is_closing()
-
-    @property
-    def takes_riders(self) -> bool:
-        return "pipelining" in self._extensions
 
     def begin(self, envelope: Envelope) -> Transaction:
         """Begin with the mail; where one before it is not handed over yet, right behind that one's end."""
@@ -146,8 +143,11 @@ class SmtpChannel(asyncio.Protocol):
         has_reply = False
         try:
             for reply in self._parser.feed(data):
-                self._take(reply)
                 has_reply = True
+                if self._owed:
+                    self._owed.popleft().take(reply)
+                else:
+                    self._take_unasked(reply)
         except BrokenStream as error:
             self.hang_up(f"The server can't be understood: {error}")
         if has_reply and self._owed:
@@ -155,10 +155,8 @@ class SmtpChannel(asyncio.Protocol):
         elif not self._owed:
             self._patience.rest()
 
-    def _take(self, reply: Reply) -> None:
-        if self._owed:
-            self._owed.popleft().take(reply)
-        elif self._trouble:
+    def _take_unasked(self, reply: Reply) -> None:
+        if self._trouble:
             self._transport.close()  # the answer to our QUIT, or what was on its way when we hung up
         else:
             if self._under_way:

@@ -34,7 +34,7 @@ Q_LETTERS[ord(" ")] = "_"
 
 def one_line(text: str) -> str:
     """The text without anything that could end a header's line."""
-    return CONTROLS.sub(" ", text).strip()
+    return text.strip() if text.isprintable() else CONTROLS.sub(" ", text).strip()
 
 
 def mailbox(name: str, address: str) -> str:
@@ -98,13 +98,18 @@ def unsubscribe_headers(url: str, mailto: str) -> str:
 
     The mail to the address `mailto` has in its subject what the link ends in.
     """
+    offers = _offer(url)
+    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if offers.startswith("<https://") else ""
     if mailto:
-        mailto = f"mailto:{mailto}?subject=unsubscribe%20{url.rstrip('/').rpartition('/')[2]}"
-    offers = [f"<{offer}>" for offer in map(url_value, (url, mailto)) if 0 < len(offer) < LONGEST_URL]
-    if not offers:
-        return ""
-    one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if offers[0].startswith("<https://") else ""
-    return f"List-Unsubscribe: {f',{FOLD}'.join(offers)}\r\n{one_click}"
+        ending = url.rstrip("/").rpartition("/")[2]
+        by_mail = _offer(f"mailto:{mailto}?subject=unsubscribe%20{ending}")
+        offers = f"{offers},{FOLD}{by_mail}" if offers and by_mail else offers or by_mail
+    return f"List-Unsubscribe: {offers}\r\n{one_click}" if offers else ""
+
+
+def _offer(url: str) -> str:
+    url = url_value(url)
+    return f"<{url}>" if 0 < len(url) < LONGEST_URL else ""
 
 
 def url_value(url: str) -> str:

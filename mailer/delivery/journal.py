@@ -104,7 +104,7 @@ class Journal:
 
         Raises JournalUnwritable.
         """
-        self._append((delivery_id, number), f'["handing over",{delivery_id},{number},{float(at)!r}]')
+        self._append((delivery_id, number), f'["handing over",{delivery_id},{number},{at:.6f}]')
 
     async def synced(self) -> None:
         """With `sync`, wait until what is written is on the disk: one sync serves all who wait.
@@ -121,8 +121,7 @@ class Journal:
 
     def reply(self, delivery_id: int, number: int, at: float, outcome: Outcome) -> None:
         """To be called right after the outcome is known. Raises JournalUnwritable."""
-        told = f'["reply",{delivery_id},{number},{float(at)!r},{_outcome_fields(outcome)}]'
-        self._append((delivery_id, number), told)
+        self._append((delivery_id, number), f'["reply",{delivery_id},{number},{at:.6f},{_outcome_fields(outcome)}]')
 
     def recorded(self, keys: Iterable[Key]) -> None:
         """The ledger has committed what became of these: forget them, and segments that tell of nothing else."""
@@ -149,10 +148,11 @@ class Journal:
         try:
             if self._segment.size >= self._segment_bytes:
                 self._rotate()
-            self._segment.size += _write(self._segment.descriptor, self._segment.size, entry)
+            segment = self._segment
+            segment.size += _write(segment.descriptor, segment.size, entry)
         except OSError as error:
             raise _unwritable(error) from error
-        self._segment.open_keys.add(key)
+        segment.open_keys.add(key)
 
     async def _sync_all(self) -> None:
         """Sync for those who wait, then for those who came meanwhile, on a thread, until nobody waits."""

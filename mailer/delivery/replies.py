@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from mailer.delivery.outcome import Reply
 
 LONGEST_LINE = 8 * 1024  # bytes, line end included
 LONGEST_REPLY = 64 * 1024
 LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+SHORT = re.compile(rb"([2-5][0-9][0-9]) (.{0,200}?)\r?", re.DOTALL)  # without its LF
 
 
 class BrokenStream(Exception):
@@ -32,6 +34,9 @@ class ReplyParser:
         """The replies that these bytes complete, one by one. Raises BrokenStream after the last good one."""
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
+            if not self._lines and (reply := _short_reply(line)) is not None:
+                yield reply
+                continue
             if len(line) >= LONGEST_LINE:
                 raise BrokenStream(TOO_LONG)
             if self._ends_reply(line.removesuffix(b"\r")):
@@ -58,6 +63,13 @@ class ReplyParser:
         self._lines = []
         self._size = 0
         return reply
+
+
+@lru_cache(maxsize=256)
+def _short_reply(line: bytes) -> Reply | None:
+    """The reply that this line is all of, if so. A server says the same to every MAIL, RCPT and DATA."""
+    match = SHORT.fullmatch(line)
+    return Reply(int(match[1]), match[2].decode(errors="replace")) if match else None
 
 
 def shown(line: bytes) -> str:

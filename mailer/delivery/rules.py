@@ -8,7 +8,6 @@ about this one mail, is told of the recipient.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,23 +31,28 @@ class Rule:
     advice: str = ""  # of mailer/reasons.py: what a person can do
     suppresses: bool = False  # the address is gone for good, for every mailing
 
-    def fits(self, phase: Phase, code: str, enhanced: str, words: Callable[[], str]) -> bool:
-        return (
-            phase in self.phases
-            and re.fullmatch(self.code, code) is not None
-            and re.fullmatch(self.enhanced, enhanced) is not None
-            and (not self.words or re.search(self.words, words(), re.IGNORECASE) is not None)
+    def fits(self, enhanced: str, words: str) -> bool:
+        """Whether the enhanced code and the words do, too."""
+        return re.fullmatch(self.enhanced, enhanced) is not None and (
+            not self.words or re.search(self.words, words, re.IGNORECASE) is not None
         )
 
 
 def rule_for(phase: Phase, code: int, enhanced: str, text: str) -> Rule:
     """The row that decides. Addresses in the text, and the enhanced code on each line of it, are no words."""
+    rules = _rules_for(phase, code)
+    if len(rules) == 1:  # so a mail that is accepted is classified without its words
+        return rules[0]
+    words = re.sub(rf"{ADDRESS}|\s{re.escape(enhanced)}(?=\s)" if enhanced else ADDRESS, "", text)
+    return next(rule for rule in rules if rule.fits(enhanced, words))
 
-    @cache
-    def words() -> str:  # a mail that is accepted is classified without
-        return re.sub(rf"{ADDRESS}|\s{re.escape(enhanced)}(?=\s)" if enhanced else ADDRESS, "", text)
 
-    return next(rule for rule in RULES if rule.fits(phase, str(code), enhanced, words))
+@cache
+def _rules_for(phase: Phase, code: int) -> list[Rule]:
+    """The rows that fit the phase and the code, up to one that needs nothing else."""
+    rules = [rule for rule in RULES if phase in rule.phases and re.fullmatch(rule.code, str(code)) is not None]
+    last = next(number for number, rule in enumerate(rules) if rule.enhanced == ".*" and not rule.words)
+    return rules[: last + 1]
 
 
 def blames_content(code: int | None, enhanced: str, text: str) -> bool:

@@ -24,7 +24,7 @@ from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withhe
 from mailer.delivery.transport import Transport
 from mailer.delivery.worker import Worker
 from mailer.merge_tags import TemplateProblem
-from mailer.signing import unsubscribe_url
+from mailer.signing import links_from_settings
 
 IDLE_CONNECTION = 10.0  # seconds a connection waits for the next mail before it is closed
 
@@ -63,6 +63,7 @@ class Sender:
         self._leash = leash
         self._loners = loners
         self._is_stopping = is_stopping
+        self._links = links_from_settings()
         self._connection: Connection | None = None
 
     async def run(self, claims: asyncio.Queue[Claim | None], results: asyncio.Queue[Result | None]) -> None:
@@ -156,9 +157,13 @@ class Sender:
         if isinstance(composer, TemplateProblem):
             return rejected_here(str(composer), scope=Scope.MAILING)
         try:
-            return composer.compose(_addressee(claim))
+            return composer.compose(self._addressee(claim))
         except TemplateProblem as problem:
             return rejected_here(str(problem))
+
+    def _addressee(self, claim: Claim) -> Addressee:
+        link = self._links.url(claim.delivery_id)
+        return Addressee(claim.email, claim.full_name, claim.message_id, claim.merge_data, claim.date, link)
 
     async def _may_go(self, trip: Trip) -> bool:
         """Whether it may be handed over, which is then in the journal."""
@@ -207,8 +212,3 @@ class Sender:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _addressee(claim: Claim) -> Addressee:
-    link = unsubscribe_url(claim.delivery_id)
-    return Addressee(claim.email, claim.full_name, claim.message_id, claim.merge_data, claim.date, link)

@@ -111,7 +111,7 @@ class SmtpTransaction:
 
     def take(self, reply: Reply) -> None:
         """The reply to what is awaited."""
-        step = self.awaited
+        step, _command = self._script[self._replied]
         self._replied += 1
         if self._refusal is not None:
             self._wind_up(self._refusal, step, reply)
@@ -138,9 +138,10 @@ class SmtpTransaction:
             self._is_invited = True
             self._wake()
         else:
-            self._phase = self.awaited.phase
+            awaited, command = self._script[self._replied]
+            self._phase = awaited.phase
             if not self._in_group:
-                self._line.say(self, self._script[self._replied][1])
+                self._line.say(self, command)
 
     def _end_by(self, step: Step, reply: Reply) -> None:
         outcome = classify_reply(step.phase, reply)
@@ -172,12 +173,9 @@ class SmtpTransaction:
         self._line.is_settled(self, needs_reset=not self.is_handed_over)
         self._wake()
 
-    async def _news(self) -> None:
+    def _news(self) -> asyncio.Future[None]:
         self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
