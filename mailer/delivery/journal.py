@@ -2,7 +2,7 @@
 
 A worker's journal is `<worker>.log`, which holds the header and the owner's `flock`, and the segments
 `<worker>.1.log`, `<worker>.2.log` … of entries. A segment goes only after the ledger has committed all that it tells.
-Each line is a CRC-32 and a JSON array, written by one `write(2)`, so that it outlives a killed process.
+Each line is a CRC-32 and a JSON array, and outlives a killed process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import mmap
 import os
 import re
 import time
@@ -27,6 +28,8 @@ from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
 
 SEGMENT_BYTES = 4 * 1024 * 1024
+LONGEST_LINE = 16 * 1024  # bytes; a server's words are a kilobyte at most, and each may take six bytes
+LINE_END = ord("\n")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 CLOSED = -1
 
@@ -46,10 +49,26 @@ class JournalMissing(Exception):
 
 @dataclass
 class Segment:
+    """A file as long as it may become, written through memory, which outlives the process as the file does.
+
+    A system call lets go of the interpreter, and the database's thread may keep it for milliseconds, twice a mail.
+    """
+
     path: Path
     descriptor: int
+    memory: mmap.mmap
     size: int = 0
     open_keys: set[Key] = field(default_factory=set)
+
+    def append(self, line: bytes) -> None:
+        end = self.size + len(line) - 1
+        self.memory[self.size : end] = line[:-1]
+        self.memory[end] = LINE_END  # only now is it a line
+        self.size = end + 1
+
+    def close(self) -> None:
+        self.memory.close()
+        os.close(self.descriptor)
 
 
 class Journal:
@@ -141,7 +160,7 @@ class Journal:
                 reach("journal.before_unlink")
                 segment.path.unlink(missing_ok=True)
             self._path.unlink(missing_ok=True)
-        os.close(self._segment.descriptor)
+        self._segment.close()
         os.close(self._lock)
 
     def _append(self, key: Key, entry: str) -> None:
@@ -149,7 +168,7 @@ class Journal:
             if self._segment.size >= self._segment_bytes:
                 self._rotate()
             segment = self._segment
-            segment.size += _write(segment.descriptor, segment.size, entry)
+            segment.append(_line(entry))
         except OSError as error:
             raise _unwritable(error) from error
         segment.open_keys.add(key)
@@ -172,14 +191,21 @@ class Journal:
         if self._sync:
             os.fdatasync(full.descriptor)  # those who wait will sync the next one
         self._segment = self._new_segment()
-        os.close(full.descriptor)
+        full.close()
         self._closed_segments.append(full)
         self.recorded(())
 
     def _new_segment(self) -> Segment:
         self._number += 1
         path = self._path.with_suffix(f".{self._number}.log")
-        segment = Segment(path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600))
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            length = self._segment_bytes + LONGEST_LINE
+            os.posix_fallocate(descriptor, 0, length)  # a full disk must say so here: in memory nobody could
+            segment = Segment(path, descriptor, mmap.mmap(descriptor, length))
+        except OSError:
+            os.close(descriptor)
+            raise
         if self._sync:
             sync_directory(path.parent)
         return segment
@@ -323,13 +349,17 @@ def _set_leftovers_aside(path: Path) -> None:
 
 def _write(descriptor: int, size: int, entry: str) -> int:
     """Append one line to a file of that size and return its length. Raises OSError, with nothing half written."""
-    payload = entry.encode()
-    line = b"%08x %b\n" % (zlib.crc32(payload), payload)
+    line = _line(entry)
     written = os.write(descriptor, line)
     if written < len(line):
         os.ftruncate(descriptor, size)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return written
+
+
+def _line(entry: str) -> bytes:
+    payload = entry.encode()
+    return b"%08x %b\n" % (zlib.crc32(payload), payload)
 
 
 def _parsed(line: bytes) -> Any:

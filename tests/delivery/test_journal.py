@@ -170,7 +170,8 @@ def test_it_ignores_a_line_torn_off_by_the_crash(tmp_path: Path, torn: int) -> N
     journal.handing_over(1, 1, 1.0)
     journal.handing_over(2, 1, 2.0)
     crash(journal)
-    os.truncate(last_segment(tmp_path), last_segment(tmp_path).stat().st_size - torn)
+    segment = last_segment(tmp_path)
+    segment.write_bytes(segment.read_bytes().rstrip(b"\0")[:-torn])
     takeover = taken_over(tmp_path)
     assert takeover.entries == {(1, 1): Entry(1.0)}
     assert takeover.proves_silence(BOOT)  # a line not written whole was never followed by a final dot
@@ -298,7 +299,7 @@ class Disk:
         self.sizes: list[int] = []
 
     def sync(self, descriptor: int) -> None:
-        self.sizes.append(os.fstat(descriptor).st_size)
+        self.sizes.append(len(os.pread(descriptor, 1_000_000, 0).rstrip(b"\0")))
         time.sleep(self.seconds)
 
 
@@ -394,35 +395,21 @@ def test_it_refuses_where_it_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_it_does_not_begin_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "write", no_space)
-        with pytest.raises(JournalUnwritable, match="No space left on device"):
-            begin(tmp_path)
-    assert not taken_over(tmp_path).proves_silence(BOOT)
+    for call in ("write", "posix_fallocate"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, call, no_space)
+            with pytest.raises(JournalUnwritable, match="No space left on device"):
+                begin(tmp_path / call)
+    assert not taken_over(tmp_path / "write").proves_silence(BOOT)
 
 
-def test_it_says_when_the_disk_is_full(tmp_path: Path) -> None:
-    journal = begin(tmp_path)
-    full = os.open("/dev/full", os.O_WRONLY)
-    descriptor = os.dup(journal._segment.descriptor)
-    os.dup2(full, journal._segment.descriptor)
-    with pytest.raises(JournalUnwritable, match="The journal cannot be written: No space left on device"):
-        journal.handing_over(1, 1, 1.0)
-    os.dup2(descriptor, journal._segment.descriptor)
-    journal.handing_over(2, 1, 2.0)
-    crash(journal)
-    assert taken_over(tmp_path).entries == {(2, 1): Entry(2.0)}
-    os.close(full)
-    os.close(descriptor)
-
-
-def test_it_takes_back_what_a_full_disk_tore_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
-    journal = begin(tmp_path)
+def test_it_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the next segment's room is taken, before anything is written there."""
+    journal = begin(tmp_path, segment_bytes=1)
     journal.handing_over(1, 1, 1.0)
     with monkeypatch.context() as patched:
-        patched.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:9]))
-        with pytest.raises(JournalUnwritable, match="No space left on device"):
+        patched.setattr(os, "posix_fallocate", no_space)
+        with pytest.raises(JournalUnwritable, match="The journal cannot be written: No space left on device"):
             journal.handing_over(2, 1, 2.0)
     journal.handing_over(3, 1, 3.0)
     crash(journal)
