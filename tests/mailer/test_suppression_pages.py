@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from core.models import User
+from mailer.consent import unsubscribe
 from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Mailing, Suppression
 from tests.support.mailings import make_mailing, make_recipients, states
@@ -97,6 +100,16 @@ def test_it_exports_what_it_shows(page: Client, owner: User) -> None:
     assert "attachment" in response["Content-Disposition"]
     lines = exported(page, "?reason=unsubscribed").splitlines()
     assert [line.partition(",")[0] for line in lines] == ["email", ANA]
+
+
+def test_neither_list_nor_export_reads_the_mailings_texts(page: Client, owner: User, mailing: Mailing) -> None:
+    unsubscribe(mailing.deliveries.select_related("mailing").get(email=ANA))
+    with CaptureQueriesContext(connection) as queries:
+        assert "by the link in" in page.get(LIST).content.decode()
+        assert ANA in exported(page, "")
+    read = [query["sql"] for query in queries if "mailer_suppression" in query["sql"]]
+    assert len(read) >= 2
+    assert not [sql for sql in read if '"html"' in sql or '"body"' in sql]
 
 
 def test_it_lifts_one_with_a_reason_that_is_kept(page: Client, owner: User, mailing: Mailing) -> None:
