@@ -173,6 +173,15 @@ def test_the_mailings_pages_say_who_was_skipped_and_why(page: Client, owner: Use
         assert ("/suppressions/" in told.partition("</nav>")[2]) == links
 
 
+def test_of_very_many_skipped_it_tells_the_reasons_of_the_newest(
+    page: Client, owner: User, mailing: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suppress_for(owner, ANA, BEN)
+    assert "Of the newest" not in page.get(f"/mailings/{mailing.pk}/").content.decode()
+    monkeypatch.setattr("mailer.not_sent.MOST_LOOKED_AT", 1)
+    assert "Of the newest 1." in page.get(f"/mailings/{mailing.pk}/").content.decode()
+
+
 def test_a_superuser_keeps_the_sites_list(client: Client, superuser: User, mailing: Mailing) -> None:
     client.force_login(superuser)
     client.post(f"{ADD}?whose=site", {"pasted": ANA, "reason": "complaint"})
