@@ -39,9 +39,9 @@ class Refusal:
 
 @dataclass(frozen=True)
 class NotSent:
-    """`counts` has those of STATES that occur; `looked_at` is how many failed ones `refusals` tell of.
+    """`counts` has those of STATES that occur; `skips` has how many were skipped by the word of the reason.
 
-    `skips` has how many were skipped by the word of the reason, of as many at most.
+    Of failed and of skipped ones the newest were looked at, `looked_at` of each at most.
     """
 
     counts: dict[str, int]
@@ -57,7 +57,7 @@ def not_sent(mailing_id: int, counts: Mapping[str, int]) -> NotSent:
         counts={str(state): counts[state] for state in STATES if counts[state]},
         refusals=_refusals(mailing_id) if counts[State.FAILED] else [],
         skips=_skips(mailing_id) if counts[State.SKIPPED] else {},
-        looked_at=min(counts[State.FAILED], MOST_LOOKED_AT),
+        looked_at=MOST_LOOKED_AT,
         perhaps_twice=perhaps_twice(mailing_id).count(),
     )
 

@@ -37,6 +37,7 @@ ENGINE = Phrasebook(
     gettext_noop("The connection was closed"),
     gettext_noop("No reply to the mail itself within %(n)s seconds"),
     gettext_noop("No reply to %(command)s within %(n)s seconds"),
+    gettext_noop("No reply within %(n)s seconds"),  # trial.py
     gettext_noop("The server took nothing of the mail for %(n)s seconds"),
     gettext_noop("The sender's address can't be said in SMTP."),
     gettext_noop("The address can't be said in SMTP."),

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db.models import Max, Min
 
 from mailer.models import Attempt, Mailing
-from mailer.throttling import held_to
+from mailer.throttling import HeldTo, held_to
 
 LOOKED_AT = 5  # mailings, the newest
 SAMPLE = 2_000  # first attempts of each
 FEWEST = 20  # that tell a rate
 
 
-def expected_duration(n: int, mailing: Mailing) -> int | None:
-    """Seconds for so many mails of this mailing, or None where nothing has been sent yet to judge by."""
-    limit = held_to(mailing.pk).rate
-    at_limit = limit.seconds_for(n) if limit else None
+@dataclass(frozen=True)
+class Pace:
+    """How many seconds it takes, None where nothing has been sent yet to judge by; `limits` where those decide it."""
+
+    seconds: int | None = None
+    limits: HeldTo | None = None
+
+
+def expected_pace(n: int, mailing: Mailing) -> Pace:
+    """Of so many mails of this mailing."""
     rate = recent_rate(mailing)
     at_rate = None if rate is None else round(n / rate)
-    return max((seconds for seconds in (at_limit, at_rate) if seconds is not None), default=None)
+    limits = held_to(mailing.pk)
+    at_limit = limits.rate.seconds_for(n) if limits.rate else None
+    if at_limit is not None and (at_rate is None or at_limit >= at_rate):
+        return Pace(at_limit, limits)
+    return Pace(at_rate)
 
 
 def recent_rate(mailing: Mailing) -> float | None:

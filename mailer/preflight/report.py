@@ -16,7 +16,7 @@ from mailer.models import Mailing, SentTest
 from mailer.preflight.content import Looked, look_at
 from mailer.preflight.crowd import Crowd, crowd_of
 from mailer.preflight.findings import Finding
-from mailer.preflight.pace import expected_duration
+from mailer.preflight.pace import Pace, expected_pace
 from mailer.preflight.surroundings import about_account, about_sender, about_site, about_window, check_url
 from mailer.senders import is_allowed, not_allowed, sender, sending_domain
 from mailer.skipped import why_skipped
@@ -39,7 +39,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Preflight:
-    """Blockers keep the mailing from going; warnings do not. `takes` is in seconds, None where that is not known."""
+    """Blockers keep the mailing from going; warnings do not."""
 
     crowd: Crowd
     skips: list[tuple[str, str, int]]  # a group's word, its sentence, how many
@@ -47,7 +47,7 @@ class Preflight:
     content: Looked
     begins: datetime
     has_ended: bool
-    takes: int | None
+    pace: Pace
     blockers: list[Finding]
     warnings: list[Finding]
     tests: list[SentTest]
@@ -59,12 +59,12 @@ def preflight(mailing: Mailing, action: str) -> Preflight:
     crowd = crowd_of(mailing)
     content = look_at(mailing, crowd)
     begins = now if action == "start" else max(now, mailing.starts_at)
-    takes = expected_duration(crowd.reached, mailing) if crowd.reached else None
+    pace = expected_pace(crowd.reached, mailing) if crowd.reached else Pace()
     has_ended = mailing.ends_at <= now
     who = sender_of(mailing)
     warnings = [
         *content.warnings,
-        *about_window(mailing, action, takes, begins),
+        *about_window(mailing, action, pace.seconds, begins),
         *about_sender(who.domain),
         *about_site(),
         *about_account(mailing, crowd.reached, now),
@@ -76,7 +76,7 @@ def preflight(mailing: Mailing, action: str) -> Preflight:
         content=content,
         begins=begins,
         has_ended=has_ended,
-        takes=takes,
+        pace=pace,
         blockers=[*content.blockers, *_blockers(mailing, crowd), *_over(mailing, action, has_ended)],
         warnings=warnings,
         tests=list(SentTest.objects.filter(mailing=mailing).order_by("-pk")[:SHOWN_TESTS]),

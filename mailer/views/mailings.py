@@ -49,7 +49,8 @@ STOPPING = ("pause", "cancel")  # what managers may do to anybody's
 @require_safe
 async def mailing_list(request: SignedInRequest) -> HttpResponse:
     search, status = request.GET.get("q", "").strip(), request.GET.get("status", "")
-    mailings = listed(request, Mailing.objects.select_related("message", "owner"))
+    described = Mailing.objects.select_related("message", "owner").defer("message__body", "message__alternative")
+    mailings = listed(request, described)
     if status in Mailing.Status.values:
         mailings = mailings.filter(status=status)
     found = matching(mailings, search, "message__subject")

@@ -65,6 +65,7 @@ async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
     deliveries = (
         Delivery.objects.filter(recipient=recipient)
         .select_related("mailing__content")
+        .defer("mailing__content__body", "mailing__content__html")
         .annotate(
             last_code=Subquery(last.values("reply_code")[:1]), last_words=Subquery(last.values("server_response")[:1])
         )

@@ -38,6 +38,7 @@ def shown_list(request: SignedInRequest) -> str:
 def _visible(request: SignedInRequest) -> QuerySet[Suppression]:
     """With everything that a page tells of them. The site's are for superusers alone."""
     found = Suppression.objects.select_related("owner", "delivery__mailing__content", "added_by", "lifted_by")
+    found = found.defer("delivery__mailing__content__body", "delivery__mailing__content__html")
     return found if request.user.is_superuser else found.exclude(owner=None)
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from mailer.delivery.leash import MOST_UNRECORDED, Leash
 
 
@@ -26,14 +28,15 @@ async def test_what_is_begun_before_an_answer_and_handed_over_after_it_counts_af
     assert [await leash.hand_over() for _mail in range(3)] == [True, True, False]
 
 
-async def test_whoever_waits_goes_on_at_the_answer() -> None:
+async def test_whoever_waits_goes_on_at_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.delivery.leash.LOOK_EVERY", 60)
     leash = Leash(1)
     await leash.hand_over()
     waiting = asyncio.create_task(leash.has_room())
     begun = asyncio.create_task(leash.hand_over())
     await asyncio.sleep(0)
     leash.answered()
-    async with asyncio.timeout(0.2):
+    async with asyncio.timeout(5):
         assert await waiting
         assert await begun
 
@@ -87,6 +90,6 @@ async def test_it_tells_when_half_of_it_is_used_up_and_otherwise_after_a_while()
     waiting = asyncio.create_task(leash.tightens(60))
     await asyncio.sleep(0)
     await leash.hand_over()
-    async with asyncio.timeout(0.2):
+    async with asyncio.timeout(5):
         await waiting
         await leash.tightens(60)

@@ -111,7 +111,7 @@ async def test_a_mailing_without_a_limit_does_not_wait_for_one_with(owner: User,
         took = seconds() - begun
         stop.set()
         await running
-    assert took < 5
+    assert took < 15  # of the hundred seconds that the other takes
     assert (await sync_to_async(counted)(held)).get("sent", 0) <= 3 * (took + 2)
 
 

@@ -65,6 +65,7 @@ def test_it_tells_how_long(seconds: int, english: str, russian: str) -> None:
         ),
         ("The server said: 421 4.3.2 closing (soon)", "Сервер сказал: 421 4.3.2 closing (soon)"),
         ("The connection was lost", "Соединение потеряно"),
+        ("No reply within 45 seconds", "Нет ответа (время ожидания, с: 45)"),
         (
             "The connection was lost (again and again for this recipient, while other mail passed)",
             "Соединение потеряно (раз за разом у этого получателя, хотя другие письма проходили)",

@@ -103,10 +103,10 @@ def test_it_loads_nothing_from_elsewhere(name: str) -> None:
     ],
 )
 def test_it_does_not_loop_for_ever(source: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(TemplateProblem):
         compile_template(source).render(CONTEXT)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import AsyncClient, Client
@@ -10,6 +11,7 @@ from django.test import AsyncClient, Client
 from core.models import User
 from mailer.delivery.schedule import change_status
 from mailer.models import Attachment, Message, Recipient
+from mailer.signing import unsubscribe_url
 from tests.support.mailings import make_mailing, make_recipients
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +46,14 @@ def test_it_shows_what_is_saved_to_whom_one_chooses(page: Client, message: Messa
     source = page.get(path, {"recipient": str(ana.pk), "view": "source"})
     assert source["Content-Type"] == "text/plain; charset=utf-8"
     assert '<p style="color: red;">Dear Ana</p>' in source.content.decode()
+
+
+def test_its_link_to_unsubscribe_leads_to_the_page_of_a_sample(page: Client, message: Message) -> None:
+    link = unsubscribe_url(0)
+    message.body = '<a href="{{ unsubscribe_url }}">Leave</a>'
+    message.save()
+    assert f'href="{link}"' in page.get(f"/messages/{message.pk}/preview/").content.decode()
+    assert "sample" in page.get(urlsplit(link).path).content.decode()
 
 
 def test_what_is_typed_is_shown_and_saved_nowhere(page: Client, message: Message) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from core.models import User
+from mailer.consent import unsubscribe
 from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Mailing, Suppression
 from tests.support.mailings import make_mailing, make_recipients, states
@@ -99,6 +102,16 @@ def test_it_exports_what_it_shows(page: Client, owner: User) -> None:
     assert [line.partition(",")[0] for line in lines] == ["email", ANA]
 
 
+def test_neither_list_nor_export_reads_the_mailings_texts(page: Client, owner: User, mailing: Mailing) -> None:
+    unsubscribe(mailing.deliveries.select_related("mailing").get(email=ANA))
+    with CaptureQueriesContext(connection) as queries:
+        assert "by the link in" in page.get(LIST).content.decode()
+        assert ANA in exported(page, "")
+    read = [query["sql"] for query in queries if "mailer_suppression" in query["sql"]]
+    assert len(read) >= 2
+    assert not [sql for sql in read if '"html"' in sql or '"body"' in sql]
+
+
 def test_it_lifts_one_with_a_reason_that_is_kept(page: Client, owner: User, mailing: Mailing) -> None:
     suppress_for(owner, ANA, reason="hard_bounce")
     suppress_for(owner, ANA)
@@ -158,6 +171,15 @@ def test_the_mailings_pages_say_who_was_skipped_and_why(page: Client, owner: Use
         delivery = mailing.deliveries.get(email=email)
         told = page.get(f"/mailings/{mailing.pk}/deliveries/{delivery.pk}/").content.decode()
         assert ("/suppressions/" in told.partition("</nav>")[2]) == links
+
+
+def test_of_very_many_skipped_it_tells_the_reasons_of_the_newest(
+    page: Client, owner: User, mailing: Mailing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suppress_for(owner, ANA, BEN)
+    assert "Of the newest" not in page.get(f"/mailings/{mailing.pk}/").content.decode()
+    monkeypatch.setattr("mailer.not_sent.MOST_LOOKED_AT", 1)
+    assert "Of the newest 1." in page.get(f"/mailings/{mailing.pk}/").content.decode()
 
 
 def test_a_superuser_keeps_the_sites_list(client: Client, superuser: User, mailing: Mailing) -> None:

@@ -16,7 +16,10 @@ from core.models import User
 from mailer.delivery.ledger import Result, record
 from mailer.delivery.schedule import change_status
 from mailer.delivery.transport import SMTP_BACKEND
+from mailer.durations import duration
 from mailer.models import Attachment, Mailing, Message, Recipient, Suppression
+from mailer.rates import MINUTE, Rate
+from mailer.throttling import set_rate
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients
 from tests.support.results import ACCEPTED, a_worker, claimed
 
@@ -223,12 +226,23 @@ def test_how_long_it_takes_is_told_by_the_last_mailing(owner: User, page: Client
     record(worker, [Result(claim, ACCEPTED, now, now + timedelta(seconds=n)) for n, claim in enumerate(claims, 1)])
     draft = make_mailing(owner, body=GOOD)
     assert last.pk != draft.pk
-    assert shown(page, draft).context["found"].takes == 40
+    assert shown(page, draft).context["found"].pace.seconds == 40
     assert "It will take about 40 s" in shown(page, draft).content.decode()
     assert warnings(page, draft) == []
     Mailing.objects.filter(pk=draft.pk).update(ends_at=db_now() + timedelta(seconds=30))
     (said,) = warnings(page, draft)
     assert "too short: it will take about 40 s" in said
+
+
+def test_how_long_it_takes_is_told_by_a_limit_where_there_is_one(
+    mailing: Mailing, owner: User, superuser: User, page: Client
+) -> None:
+    people = shown(page, mailing).context["found"].crowd.reached
+    set_rate(owner, Rate(1, MINUTE), mailing)
+    assert f"At most 1 per minute. That takes {duration(60 * people)}." in shown(page, mailing).content.decode()
+    set_rate(superuser, Rate(1, MINUTE), None)
+    set_rate(owner, None, mailing)
+    assert "At most 1 per minute: the limit of the whole site. That takes" in shown(page, mailing).content.decode()
 
 
 def test_blockers_take_the_button_away_and_hold_against_a_post(mailing: Mailing, page: Client) -> None:
