@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from mailer.merge_tags import compile_template
+from mailer.signing import unsubscribe_url
 from mailer.writing.finish import Finished
 
 Person = Mapping[str, str]  # the recipient's fields
@@ -29,9 +28,4 @@ def filled(subject: str, finished: Finished, person: Person) -> Filled:
 
 
 def context_for(person: Person, subject: str) -> dict[str, object]:
-    return {"recipient": person, "mailing": {"subject": subject}, "unsubscribe_url": sample_unsubscribe_url()}
-
-
-def sample_unsubscribe_url() -> str:
-    """What stands for a recipient's own link where there is no delivery."""
-    return f"{settings.SITE_URL}/unsubscribe/"
+    return {"recipient": person, "mailing": {"subject": subject}, "unsubscribe_url": unsubscribe_url(0)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import AsyncClient, Client
@@ -55,6 +56,12 @@ def test_what_is_typed_is_shown_and_saved_nowhere(page: Client, message: Message
         assert "<strong>New</strong>" in checks
         assert "no unsubscribe link" in checks
     assert Message.objects.get().body == BODY
+
+
+def test_its_link_to_unsubscribe_leads_to_the_page_of_a_sample(page: Client) -> None:
+    typed = {"kind": "text", "body": "{{ unsubscribe_url }}", "view": "source"}
+    link = page.post("/messages/preview/", typed).content.decode().strip()
+    assert "This is a sample" in page.get(urlsplit(link).path).content.decode()
 
 
 def test_two_windows_do_not_disturb_each_other(page: Client, message: Message) -> None:
