@@ -18,6 +18,7 @@ from asgi_project.lifespan import with_lifespan  # noqa: E402
 from core.any_host import answer_any_host  # noqa: E402
 from core.body_limit import with_body_limit  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
+from mailer.importing.reading import LARGEST_FILE  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 WebsocketDenier.channel_layer_alias = "none"  # to refuse a foreign origin takes no channel layer, which may be dead
@@ -27,6 +28,9 @@ router = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
-limited = with_body_limit(router, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+lists = LARGEST_FILE + settings.FILE_UPLOAD_MAX_MEMORY_SIZE  # the file, and what a form says besides
+limited = with_body_limit(
+    router, settings.DATA_UPLOAD_MAX_MEMORY_SIZE, {"/recipients/import/": lists, "/suppressions/add/": lists}
+)
 checked = answer_any_host(limited, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
 application = with_lifespan(refuse_other_machines(checked) if settings.EMBEDDED else checked)

@@ -262,7 +262,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_USE_FINDERS = True  # served from where they lie: no step before the first start can be forgotten
 SERVESTATIC_AUTOREFRESH = DEBUG
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # any request: a CSV file, or attachments; asgi.py refuses larger ones
+DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 1024 * 1024  # any request but a list to import; asgi.py refuses larger ones
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 X_FRAME_OPTIONS = "DENY"
 

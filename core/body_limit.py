@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
@@ -11,13 +12,15 @@ class TooLarge(Exception):
     """More has come than the limit, though the request had not said so."""
 
 
-def with_body_limit(application: ASGI3Application, limit: int) -> ASGI3Application:
-    """The application, with an answer of 413 to HTTP requests whose body has more than `limit` bytes."""
+def with_body_limit(application: ASGI3Application, usual: int, limits: Mapping[str, int]) -> ASGI3Application:
+    """The application, with an answer of 413 to HTTP requests whose body has more bytes than its path may take."""
 
     async def limited(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
-        elif _announced(scope) > limit:
+            return
+        limit = limits.get(scope["path"], usual)
+        if _announced(scope) > limit:
             await _refuse(send, limit)
         else:
             await _counted(application, scope, receive, send, limit)

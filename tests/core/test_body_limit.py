@@ -4,13 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
 
+from asgi_project import asgi
 from core.body_limit import with_body_limit
 
 LIMIT = 1024 * 1024
 
 
-async def answer(headers: list[tuple[bytes, bytes]], chunks: list[bytes]) -> tuple[int, int]:
+async def answer(headers: list[tuple[bytes, bytes]], chunks: list[bytes], path: str = "/") -> tuple[int, int]:
     """The status, and how many bytes the application read."""
     read = 0
     sent: list[Any] = []
@@ -29,8 +32,8 @@ async def answer(headers: list[tuple[bytes, bytes]], chunks: list[bytes]) -> tup
     async def send(event: Any) -> None:
         sent.append(event)
 
-    scope: Any = {"type": "http", "headers": headers}
-    limited: Any = with_body_limit(application, LIMIT)
+    scope: Any = {"type": "http", "headers": headers, "path": path}
+    limited: Any = with_body_limit(application, LIMIT, {"/lists/": 3 * LIMIT})
     await limited(scope, receive, send)
     return sent[0]["status"], read
 
@@ -51,3 +54,25 @@ async def test_it_refuses_what_is_too_large(
 ) -> None:
     headers = [(b"content-length", announced)] if announced else []
     assert await answer(headers, chunks) == expected
+
+
+async def test_lists_may_be_larger() -> None:
+    chunks = [b"x" * LIMIT] * 3
+    assert await answer([], chunks, "/lists/") == (200, 3 * LIMIT)
+    assert (await answer([], [*chunks, b"x"], "/lists/"))[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "is_refused"), [("/recipients/import/", False), ("/suppressions/add/", False), ("/messages/new/", True)]
+)
+async def test_the_pages_that_import_lists_take_them(path: str, is_refused: bool) -> None:
+    announced = str(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1).encode()
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b""}
+    headers = [(b"host", b"testserver"), (b"content-length", announced)]
+    sent = ApplicationCommunicator(asgi.limited, {**scope, "headers": headers})
+    await sent.send_input({"type": "http.request", "body": b"", "more_body": False})
+    status = (await sent.receive_output(timeout=20))["status"]
+    while (await sent.receive_output(timeout=20)).get("more_body"):
+        pass
+    await sent.wait()
+    assert (status == 413) is is_refused
