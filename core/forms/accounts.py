@@ -17,6 +17,20 @@ from django.utils.translation import gettext_lazy as _
 from core.models import is_taken
 
 
+class LoginForm(allauth_forms.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["remember"].label = _("Remember me")
+
+
+class ChangeEmailForm(allauth_forms.AddEmailForm):
+    """An account has one address: a new one takes its place."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("New email address")
+
+
 class SignUpForm(allauth_forms.SignupForm):
     """Whoever was invited signs up with the address that the invitation went to.
 

@@ -11,6 +11,9 @@ This mail went to {{ recipient.email }}. If that is not you, just reply and we w
 
 Yours,
 the Demo team
+
+--
+No more of these? {{ unsubscribe_url }}
 """,
 )
 
@@ -25,7 +28,7 @@ AUTUMN_NEWS = (
 See you soon!
 
 --
-You get this at {{ recipient.email }} because you asked for it.
+You get this at {{ recipient.email }} because you asked for it. No more of these? {{ unsubscribe_url }}
 """,
 )
 
@@ -39,6 +42,9 @@ Nothing is needed from you. If anything looks odd afterwards, tell us.
 Our note on you says: {{ recipient.comment }}
 {% endif %}
 The Demo team
+
+--
+No more of these? {{ unsubscribe_url }}
 """,
 )
 

@@ -48,7 +48,9 @@ def test_it_is_written_with_its_preview_beside_it(open_page: Callable[..., Page]
     page.fill("#id_subject", "Not saved yet")
     page.set_input_files("#id_files", [picture])
     page.click("[data-picture]")
-    expect(page.locator("#id_body")).to_have_value(re.compile('<img src="cid:logo@inline" alt="logo">'))
+    expect(page.locator("#id_body")).to_have_value(
+        re.compile('Unsubscribe.*<img src="cid:logo@inline" alt="logo">$', re.S)
+    )
     expect(mail.locator("img")).to_have_js_property("naturalWidth", 1)
     program = tmp_path / "run.exe"
     program.write_bytes(b"MZ")

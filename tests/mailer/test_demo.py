@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from core.models import User
 from mailer.mailcatcher.store import Store
 from mailer.models import Attempt, Mailing, Message, Recipient
+from mailer.writing.checks import check
 from tests.support.mailings import counted
 from tests.support.servers import free_port
 
@@ -43,6 +44,13 @@ def test_it_shows_life_as_it_is(embedded: Store, settings: Any) -> None:
     assert (finished.status, scheduled.status, ready.status) == ("completed", "scheduled", "draft")
     assert counted(finished) == {"sent": 40}
     assert embedded.count() == Attempt.objects.filter(status="success").count() == 40
+
+
+def test_its_messages_are_as_messages_should_be(embedded: Store) -> None:
+    demo()
+    for message in Message.objects.all():
+        checked = check(message, message.attachments.values_list("content_id", flat=True))
+        assert (checked.complaints, checked.warnings) == ({}, []), message.subject
 
 
 def test_a_second_time_it_only_says_how_to_sign_in(embedded: Store) -> None:
