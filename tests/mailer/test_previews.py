@@ -67,7 +67,6 @@ def test_what_is_typed_is_shown_and_saved_nowhere(page: Client, message: Message
     assert Message.objects.get().body == BODY
 
 
-
 def test_two_windows_do_not_disturb_each_other(page: Client, message: Message) -> None:
     path = f"/messages/{message.pk}/preview/"
     for body in ("one", "two", "one"):
