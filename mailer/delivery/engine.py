@@ -182,7 +182,7 @@ class Engine:
         Whether there may be more to claim; None where it was no time to.
         """
         rate = self._rate.per_second(seconds())
-        most = max(4 * self._options.concurrency, min(MOST_CLAIMED, rate))  # two in each hand, and two for it
+        most = max(2 * self._options.concurrency, min(MOST_CLAIMED, rate))
         if self._breaker.is_open or self._claims.qsize() > max(most // 2, int(LEAD * rate)):
             return None
         if self._answer_lost and self._in_hand:

@@ -14,11 +14,11 @@ from asgiref.sync import async_to_sync
 from mailer.delivery.engine import Until
 from mailer.delivery.failpoints import NAMES, armed_by
 from mailer.delivery.materialise import FIRST_CHUNK
-from mailer.models import Mailing
+from mailer.models import Delivery, Mailing
 from tests.chaos.support.accept_log import AcceptLog
 from tests.chaos.support.compare import compare
 from tests.chaos.support.report import Report
-from tests.chaos.support.senders import Senders
+from tests.chaos.support.senders import Senders, wait_until
 from tests.chaos.support.sink import LoggingServer, Plan
 from tests.chaos.support.sizes import once_in_short
 from tests.support.engine import send
@@ -26,6 +26,7 @@ from tests.support.mailings import states
 from tests.support.smtp_server import Behaviour, SmtpServer, silent_at, slow
 
 MAILS = 8
+IN_HAND = 2  # of one connection, with what rides
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def test_killed_at_a_named_place(
 def behaviours_of(case: Case) -> dict[str, list[Behaviour]]:
     behaviours = {f"r{case.stall_at}@example.com": [silent_at("rcpt", times=1)]} if case.stall_at else {}
     if case.stopping:  # the signal arrives before the reply to the last mail that is to go
-        behaviours[f"r{case.taken - 1}@example.com"] = [slow(1.0, times=1)]
+        behaviours[f"r{case.taken - 1}@example.com"] = [slow(3.0, times=1)]
     return behaviours
 
 
@@ -113,6 +114,7 @@ def killed_at(place: str, senders: Senders, stopping: AcceptLog | None = None, t
     process = senders.start("--wait", FAILPOINT=place)
     if stopping:
         stopping.wait_for(taken)
+        wait_until(lambda: Delivery.objects.filter(state="sending").count() > IN_HAND)  # there is more to release
         process.terminate()
     assert process.wait(30) == -signal.SIGKILL, senders.said
 
