@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from core.clock import db_now
@@ -35,20 +35,21 @@ class Ground:
 def suppress(ground: Ground, keys: Iterable[str], delivery: Delivery | None = None) -> int:
     """Let these addresses be mailed no more: at once, in mailings under way too.
 
-    Returns how many had not been suppressed for this reason. `delivery` is the one that led to it. It is a transaction
-    of its own, done again where it and a recorder have waited for one another: that one takes its rows in any order.
+    Returns how many had not been suppressed for this reason. `delivery` is the one that led to it. Where it is a
+    transaction of its own, it is done again if it and a recorder have waited for one another: that one takes its rows
+    in any order.
     """
     wanted = set(keys)
     for _try in range(MOST_TRIES - 1):
         try:
             return _suppress(ground, wanted, delivery)
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", "") != DEADLOCK:
+            if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", "") != DEADLOCK:
                 raise
     return _suppress(ground, wanted, delivery)
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def _suppress(ground: Ground, wanted: set[str], delivery: Delivery | None) -> int:
     found = lock_open(ground.owner_id, wanted)
     there = active(ground.owner_id).filter(reason=ground.reason, address_key__in=wanted)
