@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 
 from mailer.merge_fence import FencedEnvironment
@@ -102,9 +103,15 @@ def fill_in(source: str, *, escape: bool) -> str:
 
 
 def seconds_taken(source: str, escape: bool) -> float:
-    began = time.thread_time()
-    said = fill_in(source, escape=escape)
-    taken = time.thread_time() - began
+    """Without what measures coverage, which takes longer than the template."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        began = time.thread_time()
+        said = fill_in(source, escape=escape)
+        taken = time.thread_time() - began
+    finally:
+        sys.settrace(tracer)
     assert SECRET not in said, source
     return taken
 
