@@ -26,6 +26,7 @@ AT_MOST = 500.0  # seconds, so that all of it stays within ten minutes
 ROWS: tuple[Row, ...] = (
     Ratio("whole pipeline with ledger on SQLite, over the bare aiosmtplib loop without one", "sqlite", "bare", 1.5),
     Ratio("whole pipeline with ledger on PostgreSQL, over the same", "postgres", "bare", 1.8),
+    Ratio("the same by two workers that share the 20 connections", "two workers", "bare", 1.8),
     Ratio("whole pipeline over Django's SMTP backend, one connection per message", "postgres", "django", 20),
     Ratio("the same at 20 ms round trip, where its greetings take time", "postgres, 20 ms", "django, 20 ms", 20),
     Ratio("at 20 ms round trip, over the bare loop", "postgres, 20 ms", "bare, 20 ms", 3.5),

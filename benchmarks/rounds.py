@@ -22,7 +22,7 @@ class Sizes:
     """How many mails a run is, so that it takes a few seconds."""
 
     many: int = 20_000
-    few: int = 4_000  # at 20 ms
+    few: int = 6_000  # at 20 ms
     bare_far: int = 1_500
     one_by_one: int = 1_500
     one_by_one_far: int = 40
@@ -58,6 +58,7 @@ class Rounds:
             "bare": lambda: peer("bare", near, sizes.many, self.folder),
             "sqlite": lambda: self._ours(self.sqlite, near, MANY),
             "postgres": lambda: self._ours(self.postgres, near, MANY),
+            "two workers": lambda: self._ours(self.postgres, near, MANY, workers=2, connections=CONNECTIONS // 2),
             "django": lambda: peer("django", near, sizes.one_by_one, self.folder),
             "nodemailer": self._nodemailer,
             "html": lambda: self._ours(self.postgres, near, MANY, kind="html"),
@@ -74,8 +75,17 @@ class Rounds:
             del runs["html"]
         return runs
 
-    def _ours(self, site: Site, port: int, owner: str, *, workers: int = 1, kind: str = "text") -> Measured:
-        return site.send(port, int(site.ask("make_mailing", owner, kind)), workers)
+    def _ours(
+        self,
+        site: Site,
+        port: int,
+        owner: str,
+        *,
+        workers: int = 1,
+        connections: int = CONNECTIONS,
+        kind: str = "text",
+    ) -> Measured:
+        return site.send(port, int(site.ask("make_mailing", owner, kind)), workers, connections)
 
     def _watched(self, port: int, owner: str, session: str, delay: str) -> Measured:
         measured, shown_after = watched_run(self.postgres, port, owner, self.pages, session)

@@ -90,15 +90,21 @@ class Site:
             **variables,
         }
 
-    def sender(self, smtp_port: int, *words: str, program: str = "manage.py") -> Running:
-        command = python(program, "send_mailings", f"--concurrency={CONNECTIONS}", *words)
+    def sender(
+        self, smtp_port: int, *words: str, program: str = "manage.py", connections: int = CONNECTIONS
+    ) -> Running:
+        command = python(program, "send_mailings", f"--concurrency={connections}", *words)
         return Running(command, self.environment(smtp_port), self.folder / "senders.log")
 
-    def send(self, smtp_port: int, mailing_id: int, workers: int = 1) -> Measured:
-        """Send a draft to the end, by so many workers. Raises Failed where it was not sent to everybody."""
+    def send(self, smtp_port: int, mailing_id: int, workers: int = 1, connections: int = CONNECTIONS) -> Measured:
+        """Send a draft to the end, by so many workers with so many connections each.
+
+        Raises Failed where it was not sent to everybody.
+        """
         self.ask("start", mailing_id)
         used_before = processor_seconds()
-        senders = [self.sender(smtp_port, f"--mailing={mailing_id}") for _ in range(workers)]
+        chosen = f"--mailing={mailing_id}"
+        senders = [self.sender(smtp_port, chosen, connections=connections) for _ in range(workers)]
         with _all_of(senders):
             for sender in senders:
                 sender.output()

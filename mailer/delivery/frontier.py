@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db.models import BooleanField, Q
-from django.db.models.expressions import RawSQL
-
 from core.clock import seconds
 
 GOOD_FOR = 5.0  # seconds; what was released, or whose claim was not committed, is found after that
-
-ROW = '("mailer_delivery"."next_attempt_at", "mailer_delivery"."id")'
 
 Place = tuple[str, int]
 """A delivery's next_attempt_at, as the database writes it, and its id: the order in which they are claimed."""
@@ -36,11 +31,9 @@ class Frontier:
             self._forgets_at = self._clock() + GOOD_FOR
         return list(self._places)
 
-    def not_reached(self, mailing_id: int) -> Q | RawSQL:
-        """The condition on the mailing's deliveries that no claim has come to them yet."""
-        if mailing_id not in self._places:
-            return Q()
-        return RawSQL(f"{ROW} > (%s, %s)", self._places[mailing_id], BooleanField())  # noqa: S611 - columns of ours
+    def place(self, mailing_id: int) -> Place | None:
+        """Where the next claim from this mailing begins; None: where its deliveries do."""
+        return self._places.get(mailing_id)
 
     def reached(self, mailing_id: int, place: Place | None) -> None:
         """A claim came to this delivery; None where it found less than it asked for."""

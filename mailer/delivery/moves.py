@@ -13,7 +13,7 @@ from django.db.models import F
 from mailer.delivery.claim import Claim
 from mailer.delivery.lookups import Among
 from mailer.delivery.outcome import Kind, Outcome
-from mailer.delivery.rowset import rows_parameter, table_of
+from mailer.delivery.rowset import rows_of, rows_parameter, table_of
 from mailer.models import Attempt, Delivery
 
 State = Delivery.State
@@ -88,8 +88,8 @@ def move_held(worker_id: int, changes: Iterable[tuple[Claim, Change]]) -> set[in
             cursor.execute(f"{MOVE} {moves} WHERE {IS_HELD} RETURNING d.id", parameters)
             return {pk for (pk,) in cursor.fetchall()}
         # Older SQLite has no RETURNING; with one writer, what was read stays true.
-        cursor.execute(f"SELECT d.id {moves} CROSS JOIN mailer_delivery AS d WHERE {IS_HELD}", parameters)
-        held = {pk for (pk,) in cursor.fetchall()}
+        select = f"SELECT d.id {moves} CROSS JOIN mailer_delivery AS d WHERE {IS_HELD}"
+        held = {pk for (pk,) in rows_of(cursor, "id", select, parameters)}
         cursor.execute(f"{MOVE} {moves} WHERE {IS_HELD}", parameters)
         return held
 

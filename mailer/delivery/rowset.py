@@ -1,4 +1,6 @@
-"""Many rows as one parameter: a JSON array that both databases read as a table. One statement then does for a batch.
+"""Many rows as one value, a JSON array: as a parameter that both databases read as a table, and as an answer.
+
+One statement then does for a batch.
 
 Measured at 250 attempts on PostgreSQL, in µs each: 15 so (a third of it in Python), 16 by COPY through a temporary
 table, 25 by arrays, 50 by a list of VALUES.
@@ -12,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 
 def table_of(columns: Mapping[str, str]) -> str:
@@ -30,6 +33,20 @@ def rows_parameter(rows: Sequence[Sequence[Any]]) -> str:
     """Raises ValueError for text that is no Unicode; a NUL is PostgreSQL's to refuse."""
     is_typed = connection.vendor == "postgresql"
     return json.dumps(rows, ensure_ascii=False, default=str if is_typed else _untyped)
+
+
+def rows_of(cursor: CursorWrapper, columns: str, select: str, parameters: Sequence[Any]) -> list[list[Any]]:
+    """The columns of all that a SELECT finds, in its order; moments as text.
+
+    For each row that SQLite steps to, Python lets go of the interpreter, and another thread may keep it for long.
+    """
+    all_rows, row = ("json_agg", "json_build_array") if connection.vendor == "postgresql" else SQLITE_ARRAYS
+    cursor.execute(f"SELECT CAST({all_rows}({row}({columns})) AS text) FROM ({select}) AS found", parameters)  # noqa: S608
+    (found,) = cursor.fetchone() or (None,)
+    return json.loads(found or "[]")  # type: ignore[no-any-return]
+
+
+SQLITE_ARRAYS = ("json_group_array", "json_array")
 
 
 def _untyped(moment: datetime) -> str:

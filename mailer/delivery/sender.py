@@ -168,8 +168,9 @@ class Sender:
     async def _may_go(self, trip: Trip) -> bool:
         """Whether it may be handed over, which is then in the journal."""
         claim = trip.claim
-        while self._lets_through(claim) and not await self._leash.hand_over():
-            continue
+        while not await self._leash.hand_over():
+            if not self._lets_through(claim):
+                return False
         if not self._lets_through(claim):
             return False
         reach("journal.before_handing_over")
