@@ -100,12 +100,13 @@ def claim_deliveries(
         taken[mailing_id] += len(found)
         claims.extend(found)
 
-    in_turn = limits.in_turn(owners)
+    in_turn = limits.in_turn(owners, frontier.turn)
     for position, mailing_id in enumerate(in_turn):
         claim_from(mailing_id, -(-(most - len(claims)) // (len(in_turn) - position)))
     for mailing_id in in_turn:  # what a small mailing left of its share
         claim_from(mailing_id, most - len(claims))
     if claims:
+        frontier.turn = claims[-1].mailing_id
         reach("claim.before_commit")
     return limits.spend(claims)
 

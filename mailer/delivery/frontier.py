@@ -1,4 +1,4 @@
-"""How far a worker's claims have come in each mailing."""
+"""How far a worker's claims have come in each mailing, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Frontier:
         self._clock = clock
         self._places: dict[int, Place] = {}
         self._forgets_at = 0.0
+        self.turn: int | None = None  # the mailing that was given to last
 
     def known(self) -> list[int]:
         """The mailings whose last claim found all that it asked for, so that they have more, as far as is known."""

@@ -32,10 +32,12 @@ class Limits:
         """How many of up to `most` mails the mailing's own limit lets pass now, or the site's for all together."""
         return min(most, self.slots[mailing_id].n) if mailing_id in self.slots else most
 
-    def in_turn(self, mailing_ids: Collection[int]) -> list[int]:
-        """The mailings, beginning with the one whose turn it is: where slots are few, nobody is always last."""
+    def in_turn(self, mailing_ids: Collection[int], after: int | None) -> list[int]:
+        """The mailings, beginning with the one whose turn it is: where there is less than one for each, nobody is
+        always last. `after` is this worker's last one; under the site's limit all workers take turns together.
+        """
         site = self.throttles.get(SITE)
-        return in_turn(sorted(mailing_ids), site.turn if site else None)
+        return in_turn(sorted(mailing_ids), site.turn if site else after)
 
     def spend(self, claims: list[Claim]) -> list[Claim]:
         """The claims with their tokens, one of each mailing in turn. Their slots are used up, whatever comes."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -65,6 +66,15 @@ def test_a_small_mailing_does_not_wait_behind_a_large_one(owner: User, stranger:
     assert len(claims) == 10
     assert sum(claim.mailing_id == small.pk for claim in claims) == 3
     assert sum(claim.mailing_id == large.pk for claim in claims) == 7
+
+
+@pytest.mark.django_db
+def test_of_many_mailings_each_has_its_turn(owner: User) -> None:
+    first = sending_mailing(owner, 60)
+    others = [change_status(make_mailing(owner).pk, "start", owner) for _ in range(2)]
+    worker, frontier = a_worker(), Frontier()
+    served = [claim.mailing_id for _claim in range(15) for claim in claim_deliveries(worker, 2, frontier=frontier)]
+    assert Counter(served) == dict.fromkeys([first.pk, *(mailing.pk for mailing in others)], 10)
 
 
 def given_back(delivery_id: int) -> None:
