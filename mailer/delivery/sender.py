@@ -114,8 +114,8 @@ class Sender:
         """One mail to its outcome. Returns the trip that rides behind it."""
         rider = None
         if await trip.mail.is_awaited():
-            rider = self._rider(connection)
             if await self._may_go(trip):
+                rider = self._rider(connection)
                 trip.mail.hand_over()
             else:
                 trip.mail.withhold()

@@ -141,6 +141,20 @@ async def test_what_may_not_go_does_not_ride(desk: Desk) -> None:
     assert [line for line in server.said("RCPT") if "r1@" in line] == []
 
 
+async def test_what_was_forbidden_while_the_one_before_was_written_down_does_not_ride(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow_disk() -> None:
+        desk.gate.update(Look({MAILING: 7200.0}), asked_at=0.0)
+
+    desk.gate.update(Look({MAILING: 7200.0, OTHER: 7200.0}), asked_at=0.0)
+    monkeypatch.setattr(desk.journal, "synced", slow_disk)
+    with SmtpServer() as server:
+        results = await desk.sent(server, claim(0), claim(1, OTHER))
+    assert kinds(results) == {0: Kind.ACCEPTED, 1: Kind.WITHHELD}
+    assert [line for line in server.said("RCPT") if "r1@" in line] == []
+
+
 async def test_without_room_on_the_leash_nothing_is_handed_over(tmp_path: Path) -> None:
     desk = Desk(tmp_path, leash=Leash(1))
     with SmtpServer() as server:
