@@ -42,6 +42,7 @@ IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were non
 PACED_LOOK = 0.2  # seconds, while a limit keeps claims back
 PUBLISH_EVERY = 0.2  # seconds
 LEAD = 0.12  # seconds of work that still wait when the next claim is asked for: it may have to wait for a commit
+MOST_COMPOSERS = 20  # kept for later claims too: each may hold 14 MB of attachments
 CANCEL_AGAIN = 0.5  # seconds
 
 
@@ -209,6 +210,9 @@ class Engine:
 
     async def _prepare_contents(self, mailing_ids: set[int]) -> None:
         if missing := mailing_ids - self._composers.keys():
+            if len(self._composers) > MOST_COMPOSERS:
+                for mailing_id in self._composers.keys() - self._in_hand.keys():
+                    del self._composers[mailing_id]
             self._composers.update(await self._database.patiently(load_composers, missing))
         if not all(self._gate.is_open(mailing_id) for mailing_id in mailing_ids):
             await self._look()  # the last look was before these were claimed
