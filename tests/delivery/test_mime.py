@@ -14,19 +14,20 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from mailer.delivery.compose import Composer, Content
+from mailer.delivery.compose import Addressee, Composer, Content
 from mailer.delivery.mime import Part
-from mailer.merge_tags import TemplateProblem
+from mailer.merge_tags import TemplateProblem, compile_template
 from tests.support.composing import addressee, composed, data_of, parsed, structure, text_of
 
 PNG = Part("logo.png", "image/png", b"\x89PNG\r\n\0", content_id="logo")
 PDF = Part("prices.pdf", "application/pdf", b"%PDF-1.7\n" * 50)
 SHOWS_LOGO = '<p>Hello</p><img src="CID:logo">'
 
-bodies = st.lists(
-    st.text(max_size=90) | st.sampled_from(["\n", "\r\n", "\r", ".", "--", "=_", "x" * 1100, "From me", "Привет " * 9]),
-    max_size=12,
-).map("".join)
+PIECES = ["\n", "\r\n", "\r", ".", "--", "=_", "x" * 1100, "From me", "Привет " * 9]
+TAGS = ["{{ recipient.comment }}", '{{ recipient.name | default: "friend" }}', "{{ unsubscribe_url }}"]
+texts = st.text(max_size=90).map(lambda text: text.replace("{", "")) | st.sampled_from(PIECES)
+bodies = st.lists(texts | st.sampled_from(TAGS), max_size=12).map("".join)
+comments = st.lists(st.text(max_size=90) | st.sampled_from(PIECES), max_size=3).map("".join)
 words = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20).filter(
     lambda word: "=?" not in word and "{" not in word
 )
@@ -40,7 +41,7 @@ def pictures_named(parts: list[Part]) -> list[Part]:
     return [Part(part.name, part.content_type, part.data, f"p{n}@x") for n, part in enumerate(parts)]
 
 
-def built(subject: str, name: str, text: str, html: str, shown: list[Part], attached: list[Part]) -> EmailMessage:
+def built(subject: str, text: str, html: str, shown: list[Part], attached: list[Part]) -> EmailMessage:
     """The same mail, made by the standard library."""
     mail = EmailMessage(policy=policy.SMTP)
     mail["Subject"] = subject
@@ -67,26 +68,33 @@ def read(mail: EmailMessage) -> Iterator[tuple[object, ...]]:
                 part.get_content_disposition(),
                 part.get_filename(),
                 part["Content-ID"],
-                b"".join(data_of(part).splitlines()) if part.get_content_maintype() == "text" else data_of(part),
+                in_lines(data_of(part)) if part.get_content_maintype() == "text" else data_of(part),
             )
 
 
-def as_written(text: str) -> str:
-    return text.replace("{", "")
+def in_lines(data: bytes) -> bytes:
+    """Whatever the line ends are, and however many at the end."""
+    return b"\n".join(data.splitlines()).rstrip(b"\n")
 
 
-@given(subject=phrases, name=phrases, text=bodies, html=bodies, pictures=pictures, attached=files)
+def filled_in(source: str, to: Addressee, *, escape: bool) -> str:
+    context = {"recipient": to.merge_data, "unsubscribe_url": to.unsubscribe_url}
+    return compile_template(source, escape=escape).render(context)
+
+
+@given(subject=phrases, name=phrases, comment=comments, text=bodies, html=bodies, pictures=pictures, attached=files)
 @effort(max_examples=100)
 def test_it_says_what_the_email_package_would(
-    subject: str, name: str, text: str, html: str, pictures: list[Part], attached: list[Part]
+    subject: str, name: str, comment: str, text: str, html: str, pictures: list[Part], attached: list[Part]
 ) -> None:
-    text, html = as_written(text), as_written(html)
+    to = addressee(name, comment=comment)
     shown = pictures_named(pictures)
     if html:
         html += "".join(f'<img src="cid:{part.content_id}">' for part in shown)
     content = Content(subject, text, "S <s@example.com>", html, attachments=(*(shown if html else ()), *attached))
-    mail = Composer(content).compose(addressee(name)).content
-    expected = built(subject, name, text, html, shown, attached)
+    mail = Composer(content).compose(to).content
+    text, html = filled_in(text, to, escape=False), filled_in(html, to, escape=True)
+    expected = built(subject, text, html, shown, attached)
     for how in (policy.default, policy.SMTP):
         got = message_from_bytes(mail, policy=how)
         assert not got.defects
@@ -169,7 +177,7 @@ def test_whoever_is_filled_in_arrives(name: str, around: str) -> None:
 
 @given(text=bodies, name=bodies)
 def test_no_encoded_line_is_longer_than_76(text: str, name: str) -> None:
-    mail = composed(addressee(name), text="é" + as_written(text) + "{{ recipient.full_name }}x")
+    mail = composed(addressee(name), text="é" + text + "{{ recipient.full_name }}x")
     _head, _end, body = mail.partition(b"\r\n\r\n")
     assert max(map(len, body.split(b"\r\n"))) <= 76
 
