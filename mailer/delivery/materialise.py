@@ -51,10 +51,18 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
 
 
 def tell_planner() -> None:
-    """Let PostgreSQL learn now of a great many new rows: it looks only now and then, and plans by what it knows."""
+    """Let PostgreSQL learn now of a great many new rows: it looks only now and then, and plans by what it knows.
+
+    Of a mailing that it knows nothing of, it would read every delivery to show the newest fifty.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE mailer_delivery")
+
+
+def made_at_most(mailing: Mailing) -> int:
+    """How many deliveries the launched mailing may have by now: as many as there are new keys."""
+    return newest_delivery() - mailing.deliveries_after
 
 
 def newest_delivery() -> int:

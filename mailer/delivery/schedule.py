@@ -18,7 +18,14 @@ from mailer.delivery.allowance import owners_held_back
 from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.doubt import in_doubt
 from mailer.delivery.events import publish_on_commit
-from mailer.delivery.materialise import FIRST_CHUNK, materialise_chunk, materialise_rest, newest_delivery, tell_planner
+from mailer.delivery.materialise import (
+    FIRST_CHUNK,
+    made_at_most,
+    materialise_chunk,
+    materialise_rest,
+    newest_delivery,
+    tell_planner,
+)
 from mailer.history import window_text
 from mailer.models import AuditEntry, Delivery, Mailing
 from mailer.reasons import NO_REASON, OWNER_BLOCKED, SENDER_NOT_ALLOWED, WINDOW_ENDED, StatusReason
@@ -304,9 +311,10 @@ def _launch_due(mailing: Mailing, now: datetime) -> None:
 
 def _materialise_more(mailing: Mailing, now: datetime) -> None:
     if mailing.materialised_at is None:
+        before = made_at_most(mailing)
         materialise_chunk(mailing, now)
         publish_on_commit(mailing.pk)
-        if mailing.materialised_at:
+        if mailing.materialised_at or made_at_most(mailing).bit_length() > before.bit_length():  # twice as many
             transaction.on_commit(tell_planner)
 
 
