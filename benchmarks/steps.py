@@ -1,14 +1,15 @@
 """Where a sender's time goes: `python benchmarks/steps.py send_mailings …` runs the command and looks at its stacks.
 
-It patches nothing: a thread looks every two milliseconds at what the loop's thread and the database's are doing, and
-books the time to the step whose module is innermost on each stack. The last line that it prints is JSON: seconds by
-thread and step, and how long it looked.
+It patches nothing: every two milliseconds a timer's signal interrupts the loop's thread where it is, and the database's
+thread is looked at too. Each look books the time since the last one to the step whose module is innermost on the stack.
+The last line that it prints is JSON: seconds by thread and step, and how long it looked.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -22,48 +23,49 @@ EVERY = 0.002  # seconds
 
 # Modules of the engine by their step, from the innermost frame outwards; one that is not here is passed over.
 STEPS = {
-    "claim": ("claim", "restored"),
+    "claim": ("claim", "restored", "limits", "pacer"),
     "gate": ("gate",),
     "schedule": ("schedule", "materialise"),
-    "render and compose": ("compose", "content", "segments", "mime", "headers", "dkim"),
-    "SMTP": ("transaction", "connection", "transport", "pipeline", "groups"),
+    "render": ("segments", "bodies"),
+    "compose": ("compose", "content", "mime", "headers", "encodings", "dkim"),
+    "SMTP": ("channel", "transaction", "replies", "outcome", "wire", "connection", "transport", "patience"),
     "journal": ("journal",),
-    "ledger": ("ledger", "salvage", "counts", "recorder", "copying"),
+    "ledger": ("ledger", "salvage", "counts", "moves", "recorder"),
     "events": ("events",),
-    "the rest of the engine": ("sender", "engine", "worker", "leash", "breaker", "supervise"),
+    "the rest of the engine": ("sender", "engine", "worker", "leash", "breaker", "supervise", "intake"),
 }
 STEP_OF = {module: step for step, modules in STEPS.items() for module in modules}
 WAITING = "waiting, and the loop itself"
 DATABASE_THREAD = "engine-database"
 
 
-class Looker(threading.Thread):
-    """Looks at the other threads' stacks until it is told to stop."""
+class Looker:
+    """Looks at both threads from the main one, which is the loop's, until it is told to stop.
+
+    Another thread would need the interpreter to look, and see the loop's mostly where it waits and lets go of it.
+    """
 
     def __init__(self) -> None:
-        super().__init__(name="looker", daemon=True)
         self.seconds: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._stopped = threading.Event()
+        self._before = time.perf_counter()
 
-    def run(self) -> None:
-        before = time.perf_counter()
-        while not self._stopped.wait(EVERY):
-            now = time.perf_counter()
-            names = {thread.ident: thread.name for thread in threading.enumerate()}
-            for ident, frame in sys._current_frames().items():
-                if thread := _kind(names.get(ident, "")):
-                    self.seconds[thread][step_of(frame)] += now - before  # type: ignore[assignment]
-            before = now
+    def start(self) -> None:
+        signal.signal(signal.SIGALRM, self._look)
+        signal.setitimer(signal.ITIMER_REAL, EVERY, EVERY)
 
     def stop(self) -> None:
-        self._stopped.set()
-        self.join()
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
+    def _look(self, _signal: int, frame: FrameType | None) -> None:
+        before, self._before = self._before, time.perf_counter()
+        self._book("loop", frame, self._before - before)
+        database = [thread.ident for thread in threading.enumerate() if thread.name.startswith(DATABASE_THREAD)]
+        if database:
+            frames = sys._current_frames()
+            self._book("database", frames.get(database[0] or 0), self._before - before)
 
-def _kind(name: str) -> str:
-    if name == "MainThread":
-        return "loop"
-    return "database" if name.startswith(DATABASE_THREAD) else ""
+    def _book(self, thread: str, frame: FrameType | None, seconds: float) -> None:
+        self.seconds[thread][step_of(frame)] += seconds  # type: ignore[assignment]
 
 
 def step_of(frame: FrameType | None) -> str:

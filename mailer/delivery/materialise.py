@@ -29,8 +29,8 @@ def materialise_rest(mailing: Mailing, now: datetime) -> None:
         materialise_chunk(mailing, now)
 
 
-def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> None:
-    """Make the next `size` deliveries in the order of the recipients' keys, and count them.
+def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> bool:
+    """Make the next `size` deliveries in the order of the recipients' keys, and count them. Returns whether that is all.
 
     The mailing's row is locked. Where none are left it sets `materialised_at`. A crash in between is no harm: the next
     call goes on where the last committed one ended.
@@ -48,6 +48,7 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> Non
         mailing.materialised_to = last
     mailing.save(update_fields=["materialised_at", "materialised_to", "deliveries_to"])
     reach("materialise.before_commit")
+    return last is None
 
 
 def tell_planner() -> None:

@@ -312,9 +312,9 @@ def _launch_due(mailing: Mailing, now: datetime) -> None:
 def _materialise_more(mailing: Mailing, now: datetime) -> None:
     if mailing.materialised_at is None:
         before = made_at_most(mailing)
-        materialise_chunk(mailing, now)
+        is_all = materialise_chunk(mailing, now)
         publish_on_commit(mailing.pk)
-        if mailing.materialised_at or made_at_most(mailing).bit_length() > before.bit_length():  # twice as many
+        if is_all or made_at_most(mailing).bit_length() > before.bit_length():  # twice as many
             transaction.on_commit(tell_planner)
 
 
