@@ -15,4 +15,9 @@ def audience(mailing: Mailing) -> QuerySet[Recipient]:
 
 def audience_size(mailing: Mailing) -> int:
     """How many they are; of a great many, how many they were some seconds ago."""
-    return counted_lately(f"audience of {mailing.pk} {mailing.everyone}", audience(mailing).count)
+    return counted_lately(audience_name(mailing), audience(mailing).count)
+
+
+def audience_name(mailing: Mailing) -> str:
+    """Under which its size is kept."""
+    return f"audience of {mailing.pk} {mailing.everyone}"

@@ -30,7 +30,7 @@ def materialise_rest(mailing: Mailing, now: datetime) -> None:
 
 
 def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> bool:
-    """Make the next `size` deliveries in the order of the recipients' keys, and count them. Returns whether that is all.
+    """Make the next `size` deliveries in the order of the recipients' keys, and count them. Returns whether it is done.
 
     The mailing's row is locked. Where none are left it sets `materialised_at`. A crash in between is no harm: the next
     call goes on where the last committed one ended.

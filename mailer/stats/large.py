@@ -25,6 +25,11 @@ def counted_lately(name: str, count: Callable[[], int]) -> int:
     return n
 
 
+def forget_count(name: str) -> None:
+    """It has changed: this process counts it anew."""
+    _kept.pop(name, None)
+
+
 def _forget_old(now: float) -> None:
     for name, (until, _n) in list(_kept.items()):
         if until <= now:

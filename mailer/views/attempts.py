@@ -15,6 +15,7 @@ from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
 from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, deliveries_of
 from mailer.search import matching
+from mailer.stats.large import counted_lately
 from mailer.stats.progress import delivery_counts
 
 PERHAPS_TWICE = "twice"  # beside the states in the list's filter
@@ -55,7 +56,8 @@ def _of_state(mailing: Mailing, state: str) -> QuerySet[Delivery]:
 async def _count(mailing: Mailing, found: QuerySet[Delivery], state: str, search: str) -> int:
     """How many are found: by the counters where they tell."""
     if search or state not in Delivery.State.values:
-        return await found.acount()
+        name = f"deliveries of {mailing.pk} {state} {search}"
+        return await sync_to_async(counted_lately)(name, found.count)
     counts = await sync_to_async(delivery_counts)([mailing.pk])
     return counts[mailing.pk][state]
 

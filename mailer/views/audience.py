@@ -15,10 +15,12 @@ from django.views.decorators.http import require_http_methods
 
 from core.access import SignedInRequest, owned
 from core.paging import page_by_key
+from mailer.audience import audience_name, audience_size
 from mailer.delivery.schedule import locked
 from mailer.forms.mailings import EDITABLE
 from mailer.models import Mailing, Recipient
 from mailer.search import matching
+from mailer.stats.large import counted_lately, forget_count
 
 Through = Mailing.recipients.through
 BATCH = 5_000
@@ -33,6 +35,8 @@ async def mailing_audience(request: SignedInRequest, pk: int) -> HttpResponse:
     found = _found(mailing, search, only_chosen)
     if request.method == "POST":
         await _change(request, mailing, found)
+        forget_count(audience_name(mailing))
+        forget_count(_found_name(mailing, search, only_chosen))
         return redirect(request.get_full_path())
     is_chosen = Through.objects.filter(mailing=mailing, recipient=OuterRef("pk"))
     page = await page_by_key(
@@ -43,10 +47,14 @@ async def mailing_audience(request: SignedInRequest, pk: int) -> HttpResponse:
         "page": page,
         "search": search,
         "only_chosen": only_chosen,
-        "found_count": await found.acount(),
-        "chosen_count": await mailing.recipients.acount(),
+        "found_count": await sync_to_async(counted_lately)(_found_name(mailing, search, only_chosen), found.count),
+        "chosen_count": await sync_to_async(audience_size)(mailing),
     }
     return render(request, "mailer/mailings/audience.html", context)
+
+
+def _found_name(mailing: Mailing, search: str, only_chosen: bool) -> str:
+    return f"found for {mailing.pk} {only_chosen} {search}"
 
 
 def _found(mailing: Mailing, search: str, only_chosen: bool) -> QuerySet[Recipient]:
