@@ -112,6 +112,7 @@ urlpatterns = [
     *recipient_urls,
     *suppression_urls,
     path("u/<str:token>/", unsubscribe.unsubscribe_page, name="unsubscribe"),
+    path("u/<str:token>", unsubscribe.unsubscribe_page, name="unsubscribe_bare"),  # RFC 8058: no redirect
     *message_urls,
     *mailing_urls,
     *domain_urls,

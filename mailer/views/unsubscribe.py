@@ -7,7 +7,9 @@ from http import HTTPStatus
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
@@ -38,19 +40,28 @@ async def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         is_done = await unsubscribed(delivery).aexists()
         return _page(request, DONE if is_done else OFFERED, delivery)
-    match request.POST.get("act"):
+    said = _said(request)
+    match said.get("act"):
         case "undo":
             await sync_to_async(subscribe_again)(delivery)
             return _page(request, UNDONE, delivery)
         case "tell":
-            return await _listen(request, delivery)
+            return await _listen(request, delivery, said)
         case _:
             await sync_to_async(unsubscribe)(delivery)
             return _page(request, DONE, delivery)
 
 
-async def _listen(request: HttpRequest, delivery: Delivery) -> HttpResponse:
-    form = WhyForm(request.POST)
+def _said(request: HttpRequest) -> QueryDict:
+    """What was posted; nothing where it can't be read, since whatever a mail program posts unsubscribes (RFC 8058)."""
+    try:
+        return request.POST
+    except (BadRequest, MultiPartParserError, SuspiciousOperation):
+        return QueryDict()
+
+
+async def _listen(request: HttpRequest, delivery: Delivery, said: QueryDict) -> HttpResponse:
+    form = WhyForm(said)
     if not form.is_valid() or not any(form.cleaned_data.values()):
         return _page(request, DONE, delivery, form)
     await sync_to_async(tell_why)(delivery, form.cleaned_data["why"], form.cleaned_data["words"])

@@ -72,12 +72,24 @@ def test_one_click_does_it_without_cookie_token_or_redirect_as_often_as_one_like
         ('--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n',
          "multipart/form-data; boundary=x"),
         ("", "application/x-www-form-urlencoded"),
+        ("List-Unsubscribe=One-Click", "application/x-www-form-urlencoded; charset=iso-8859-1"),
+        ("List-Unsubscribe=One-Click", "multipart/form-data"),
+        ("&".join(f"a{n}=1" for n in range(1_001)), "application/x-www-form-urlencoded"),
+        ("act=undo&" * 1_001, "application/x-www-form-urlencoded"),
     ],
 )  # fmt: skip
 def test_a_mail_program_may_write_its_post_as_it_likes(
     link: str, visitor: Client, body: str, content_type: str
 ) -> None:
     assert visitor.post(link, body, content_type=content_type).status_code == 200
+    assert holds() == ["unsubscribed"]
+
+
+def test_the_address_without_its_last_slash_is_served_too(link: str, visitor: Client) -> None:
+    bare = link.removesuffix("/")
+    assert "Unsubscribe?" in visitor.get(bare).content.decode()
+    assert not holds()
+    assert visitor.post(bare, ONE_CLICK).status_code == 200
     assert holds() == ["unsubscribed"]
 
 
