@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from core.clock import db_now
 from core.models import User
 from mailer.delivery.skipping import lock_open, skip_waiting
+from mailer.delivery.suppression import suppressed
 from mailer.models import AuditEntry, Delivery, Suppression
 from mailer.reasons import LIFTED
 from mailer.skipped import BY_SITE
@@ -110,9 +111,10 @@ def unsubscribed(delivery: Delivery) -> QuerySet[Suppression]:
     return active(delivery.mailing.owner_id).filter(address_key=delivery.address_key, reason=Reason.UNSUBSCRIBED)
 
 
-def subscribe_again(delivery: Delivery) -> None:
-    """Take it back."""
+def subscribe_again(delivery: Delivery) -> bool:
+    """Take it back. Whether mail goes to the address again: False where it is suppressed for another reason too."""
     _lift(unsubscribed(delivery), None, "")
+    return not suppressed(delivery.mailing.owner_id, [delivery.address_key])
 
 
 def tell_why(delivery: Delivery, why: str, words: str) -> None:

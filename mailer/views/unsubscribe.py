@@ -21,7 +21,8 @@ from mailer.models import Delivery
 from mailer.signing import delivery_of
 
 # The states of the page.
-OFFERED, DONE, UNDONE, THANKED, SAMPLE, UNKNOWN = "offered", "done", "undone", "thanked", "sample", "unknown"
+OFFERED, DONE, UNDONE, STOPPED, THANKED = "offered", "done", "undone", "stopped", "thanked"
+SAMPLE, UNKNOWN = "sample", "unknown"
 
 
 @csrf_exempt  # who has the link may do it, and a mail program brings no token with it (RFC 8058)
@@ -43,8 +44,8 @@ async def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     said = _said(request)
     match said.get("act"):
         case "undo":
-            await sync_to_async(subscribe_again)(delivery)
-            return _page(request, UNDONE, delivery)
+            gets_mail = await sync_to_async(subscribe_again)(delivery)
+            return _page(request, UNDONE if gets_mail else STOPPED, delivery)
         case "tell":
             return await _listen(request, delivery, said)
         case _:

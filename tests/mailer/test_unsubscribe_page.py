@@ -129,6 +129,35 @@ def test_undoing_lifts_nothing_that_others_decided(link: str, visitor: Client, o
     assert holds() == ["complaint", "manual"]
 
 
+def test_undoing_says_that_mailings_under_way_leave_the_address_out(
+    link: str, mailing: Mailing, visitor: Client, owner: User
+) -> None:
+    visitor.post(link, ONE_CLICK)
+    undone = visitor.post(link, {"act": "undo"}).content.decode()
+    assert "You will get mail again" in undone
+    assert "From the next one on" in undone
+    assert "already under way leave it out" in undone
+    assert states(mailing)[ANA] == "skipped"
+    assert states(change_status(make_mailing(owner).pk, "start", owner))[ANA] == "queued"
+
+
+@pytest.mark.parametrize(("is_sites", "reason"), [(False, "complaint"), (True, "manual"), (True, "unsubscribed")])
+def test_undoing_promises_no_mail_that_is_stopped_for_another_reason(
+    link: str, visitor: Client, owner: User, is_sites: bool, reason: str
+) -> None:
+    suppress_for(None if is_sites else owner, ANA, reason=reason)
+    visitor.post(link, ONE_CLICK)
+    undone = visitor.post(link, {"act": "undo"}).content.decode()
+    assert "You are no longer unsubscribed" in undone
+    assert "stay stopped for another reason" in undone
+    assert not any(untrue in undone for untrue in ("You will get mail", "again", "omplain", "site"))
+
+
+def test_what_stops_others_mailings_is_no_reason_here(link: str, visitor: Client, stranger: User) -> None:
+    suppress_for(stranger, ANA, reason="complaint")
+    assert "You will get mail again" in visitor.post(link, {"act": "undo"}).content.decode()
+
+
 def test_it_listens_to_why(link: str, visitor: Client) -> None:
     visitor.post(link, ONE_CLICK)
     thanked = visitor.post(link, {"act": "tell", "why": "too_many", "words": "Every <day>!"})
