@@ -69,6 +69,23 @@ def address_key(address: str) -> str:
     return f"{local.casefold()}@{_a_label(domain)}"
 
 
+def parts_of_keys(word: str) -> set[str]:
+    """What to look for in keys where a person looks for this part of an address: as a local part, and as a domain's."""
+    local, at, domain = word.rpartition("@")
+    as_domain = f"{local.casefold()}{at}{'.'.join(_a_label(label) for label in domain.split('.'))}"
+    return {as_domain} if at else {word.casefold(), as_domain}
+
+
+def readable_address(key: str) -> str:
+    """The key as a person reads it: its domain as U-labels (RFC 5890), where they say the same."""
+    local, at, domain = key.rpartition("@")
+    try:
+        readable = idna.decode(domain)
+    except idna.IDNAError:
+        return key
+    return f"{local}{at}{readable}" if _a_label(readable) == domain else key
+
+
 def ascii_address(address: str) -> str:
     """The address with its domain as A-label: what SMTP takes without SMTPUTF8 when the local part is ASCII."""
     local, _at, domain = address.rpartition("@")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.template import Library
 
 from mailer import durations, skipped
+from mailer.addresses import readable_address
 from mailer.own_words import ENGINE
 
 register = Library()
@@ -25,3 +26,9 @@ def told(words: str, reply_code: int | None = None) -> str:
 def why_skipped(word: str) -> str:
     """A delivery's `state_reason`, in the reader's language."""
     return skipped.why_skipped(word)
+
+
+@register.filter
+def readable(address_key: str) -> str:
+    """An `address_key`, its domain in its own script."""
+    return readable_address(address_key)

@@ -14,12 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.access import EVERYBODY, SignedInRequest, owned, owns, seen, whose
 from core.paging import page_by_key
-from mailer.addresses import address_key
 from mailer.consent import Ground, lift
 from mailer.forms.suppressions import LiftForm, SuppressForm
 from mailer.importing import UnreadableFile
 from mailer.models import Suppression
-from mailer.search import matching
+from mailer.search import matching_keys
 from mailer.suppression_export import exported
 from mailer.suppression_lists import suppress_list
 
@@ -51,11 +50,11 @@ def _found(request: SignedInRequest) -> QuerySet[Suppression]:
             found = _visible(request).filter(owner=None)
         case _:
             found = _visible(request).filter(owner=request.user)
-    reason, search = request.GET.get("reason", ""), request.GET.get("q", "").strip()
+    reason, search = request.GET.get("reason", ""), request.GET.get("q", "")
     found = found.filter(lifted_at__isnull=reason != LIFTED)
     if reason in Suppression.Reason.values:
         found = found.filter(reason=reason)
-    return matching(found, address_key(search) if "@" in search else search, "address_key")
+    return matching_keys(found, search)
 
 
 @require_safe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -12,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.models import User
+from mailer.addresses import address_key
 from mailer.consent import unsubscribe
 from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Mailing, Suppression
@@ -90,6 +92,45 @@ def test_it_filters_searches_and_pages(page: Client, owner: User, stranger: User
     assert shown(page, "?q=r59") == ["r59@example.com"]
     assert shown(page, "?q=theirs") == shown(page, "?q=sites") == shown(page, "?q=sites&whose=site") == []
     assert "Nobody found" in page.get(f"{LIST}?q=theirs").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("пример.рф", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        ("ПРИМЕР.РФ", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        ("@пример.", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        (".рф", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        ("ИВАН", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        ("Иван пример", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        ("Ван@Пример", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        ("XN--E1AF", ["иван@xn--e1afmkfd.xn--p1ai"]),
+        ("bücher", ["ana@xn--bcher-kva.example"]),
+        ("Ana@BÜCHER.example", ["ana@xn--bcher-kva.example"]),
+        ("straße", ["ana@xn--strae-oqa.example", "strasse@example.com"]),
+        ("ANA bücher", ["ana@xn--bcher-kva.example"]),
+        ("..", []),
+        ("\u0301@@", []),
+        ("%", []),
+        ("bücher nobody", []),
+    ],
+)
+def test_it_finds_addresses_in_any_script_and_capitals(
+    page: Client, owner: User, search: str, found: list[str]
+) -> None:
+    keys = ["Иван@пример.рф", "ana@bücher.example", "ana@straße.example", "Straße@example.com"]
+    suppress_for(owner, *(address_key(address) for address in keys))
+    assert sorted(shown(page, f"?{urlencode({'q': search})}")) == found
+
+
+def test_it_shows_domains_in_their_own_script_where_they_have_one(page: Client, owner: User) -> None:
+    unreadable = "ben@xn--0.example"
+    suppress_for(owner, "иван@xn--e1afmkfd.xn--p1ai", unreadable, ANA)
+    listed = page.get(LIST).content.decode()
+    assert all(f">{address}</a>" in listed for address in ("иван@пример.рф", unreadable, ANA))
+    suppression = Suppression.objects.get(address_key="иван@xn--e1afmkfd.xn--p1ai")
+    assert "<title>иван@пример.рф" in page.get(f"{LIST}{suppression.pk}/").content.decode()
+    assert "иван@xn--e1afmkfd.xn--p1ai" in exported(page, "")
 
 
 def test_it_exports_what_it_shows(page: Client, owner: User) -> None:
