@@ -43,6 +43,8 @@ ENGINE = Phrasebook(
     gettext_noop("The address can't be said in SMTP."),
     gettext_noop("The mail server does not take addresses with other than ASCII letters (SMTPUTF8)."),
     gettext_noop("Taken by %(backend)s, which gives no reply"),
+    # sender.py
+    gettext_noop("The site's DKIM key can't be read, so no mail can be signed. Whoever runs the site must mend it."),
     # sweep.py
     gettext_noop("The sender stopped after handing the mail over; the server's reply is not known."),
     gettext_noop("The sender vanished and its journal cannot tell whether the mail was handed over."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from mailer.addresses import address_key
 from mailer.delivery.allowance import locked_allowances
 from mailer.delivery.compose import Addressee, Composer, Envelope
 from mailer.delivery.content import composer_of, content_of
+from mailer.delivery.dkim_keys import KeyProblem
 from mailer.delivery.outcome import Kind, Outcome
+from mailer.delivery.sender import KEY_UNUSABLE
 from mailer.delivery.suppression import suppressed
 from mailer.delivery.transport import transport_from_settings
 from mailer.delivery.trial import deliver_each
@@ -31,6 +34,8 @@ from mailer.skipped import why_skipped
 from mailer.writing.checks import told
 from mailer.writing.filling import Person
 from mailer.writing.freeze import content_now
+
+logger = logging.getLogger(__name__)
 
 MARK = "[Test] "
 STATUS = {Kind.ACCEPTED: SentTest.Status.SUCCESS, Kind.UNCERTAIN: SentTest.Status.UNCERTAIN}
@@ -81,11 +86,14 @@ def _prepare(trial: Trial) -> Ready:
         envelopes = [composer.compose(_addressee(address, trial.person, content)) for address in allowed]
     except TemplateProblem as problem:
         raise TrialRefused(told(problem)) from problem
+    except KeyProblem as problem:  # its text names the file, which is not for everybody
+        logger.error("A test can't be signed: %s", problem)
+        raise TrialRefused(_(KEY_UNUSABLE)) from problem
     return Ready(envelopes, _counted(trial, allowed), refused)
 
 
 def _composer(content: MailingContent, mailing: Mailing) -> Composer:
-    """The mailing's own, but for the mark, and for what would count its mails at Gmail. Raises TemplateProblem."""
+    """The mailing's own, but for the mark, and for what would count its mails at Gmail. Raises what that does."""
     made = content_of(content, Attachment.objects.filter(message=mailing.message_id).order_by("pk"))
     feedback_id = f"test:{made.feedback_id.partition(':')[2]}"
     return composer_of(replace(made, subject=f"{MARK}{made.subject}", feedback_id=feedback_id))

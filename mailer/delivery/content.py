@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -10,26 +11,34 @@ from django.conf import settings
 from mailer.addresses import ascii_address
 from mailer.delivery.compose import Composer, Content
 from mailer.delivery.dkim import signer_from_settings
+from mailer.delivery.dkim_keys import KeyProblem
 from mailer.delivery.mime import Part
 from mailer.merge_tags import TemplateProblem
 from mailer.models import Attachment, FrozenAttachment, MailingContent
 
+logger = logging.getLogger(__name__)
 
-def load_composers(mailing_ids: Iterable[int]) -> dict[int, Composer | TemplateProblem]:
-    """A composer for each of these launched mailings, or why its content does not compile."""
+Problem = TemplateProblem | KeyProblem
+
+
+def load_composers(mailing_ids: Iterable[int]) -> dict[int, Composer | Problem]:
+    """A composer for each of these launched mailings, or why its mails can't be made."""
     frozen = MailingContent.objects.filter(pk__in=list(mailing_ids)).select_related("mailing")
     return {content.pk: _composer(content) for content in frozen}
 
 
-def _composer(frozen: MailingContent) -> Composer | TemplateProblem:
+def _composer(frozen: MailingContent) -> Composer | Problem:
     try:
         return composer_of(content_of(frozen, frozen.attachments.order_by("pk")))
     except TemplateProblem as problem:
         return problem
+    except KeyProblem as problem:
+        logger.error("Mailing %s can't be signed: %s", frozen.pk, problem)
+        return problem
 
 
 def composer_of(content: Content) -> Composer:
-    """One that signs, where the site does. Raises TemplateProblem."""
+    """One that signs, where the site does. Raises TemplateProblem, and KeyProblem, whose text names the file."""
     signer = signer_from_settings()
     return Composer(content, signer.sign if signer else None)
 

@@ -19,7 +19,7 @@ from core.clock import seconds
 from mailer.delivery import gate
 from mailer.delivery.claim import MOST_CLAIMED, Claim
 from mailer.delivery.compose import Composer
-from mailer.delivery.content import load_composers
+from mailer.delivery.content import Problem, load_composers
 from mailer.delivery.database import DATABASE_GONE
 from mailer.delivery.events import publish_changes
 from mailer.delivery.failpoints import reach
@@ -31,7 +31,6 @@ from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
 from mailer.delivery.sender import Sender
 from mailer.delivery.transport import Transport
 from mailer.delivery.worker import Worker
-from mailer.merge_tags import TemplateProblem
 from mailer.reasons import StatusReason
 
 logger = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ class Engine:
         self._claims: asyncio.Queue[Claim | None] = asyncio.Queue()
         self._pacer = Pacer(self._claims, seconds)
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()  # no longer than the leash lets it be
-        self._composers: dict[int, Composer | TemplateProblem] = {}
+        self._composers: dict[int, Composer | Problem] = {}
         self._leash = Leash(2 * options.concurrency)
         self._database.listener = self._leash
         self._loners: set[int] = set()  # deliveries that go by themselves
@@ -209,7 +208,8 @@ class Engine:
         return await self._worker.claim(most, self._options.only_mailing)
 
     async def _prepare_contents(self, mailing_ids: set[int]) -> None:
-        if missing := mailing_ids - self._composers.keys():
+        # A problem is looked at anew: it paused its mailing, which a person has resumed, having mended a key maybe.
+        if missing := {one for one in mailing_ids if not isinstance(self._composers.get(one), Composer)}:
             if len(self._composers) > MOST_COMPOSERS:
                 for mailing_id in self._composers.keys() - self._in_hand.keys():
                     del self._composers[mailing_id]

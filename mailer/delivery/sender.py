@@ -16,6 +16,8 @@ from core.clock import seconds
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer, Envelope
 from mailer.delivery.connection import ConnectFailed, Connection, Transaction
+from mailer.delivery.content import Problem
+from mailer.delivery.dkim_keys import KeyProblem
 from mailer.delivery.failpoints import reach
 from mailer.delivery.intake import Intake
 from mailer.delivery.leash import Leash
@@ -26,6 +28,7 @@ from mailer.delivery.worker import Worker
 from mailer.merge_tags import TemplateProblem
 from mailer.signing import links_from_settings
 
+KEY_UNUSABLE = "The site's DKIM key can't be read, so no mail can be signed. Whoever runs the site must mend it."
 IDLE_CONNECTION = 10.0  # seconds a connection waits for the next mail before it is closed
 
 
@@ -50,7 +53,7 @@ class Sender:
         self,
         worker: Worker,
         transport: Transport,
-        composers: Mapping[int, Composer | TemplateProblem],
+        composers: Mapping[int, Composer | Problem],
         leash: Leash,
         loners: set[int],
         is_stopping: Callable[[], bool],
@@ -154,6 +157,8 @@ class Sender:
 
     def _compose(self, claim: Claim) -> Envelope | Outcome:
         composer = self._composers[claim.mailing_id]
+        if isinstance(composer, KeyProblem):  # its text names the file, which is not for everybody
+            return rejected_here(KEY_UNUSABLE, scope=Scope.MAILING)
         if isinstance(composer, TemplateProblem):
             return rejected_here(str(composer), scope=Scope.MAILING)
         try:

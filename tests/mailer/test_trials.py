@@ -276,6 +276,20 @@ async def test_a_template_that_does_not_work_is_told(
     assert "gone@example.com is no address" in text_of(await post(signed_in(owner), mailing, "a@example.com"))
 
 
+async def test_a_key_that_went_bad_is_told_without_its_file(
+    owner: User, mailing: Mailing, site: Site, signed_in: SignedIn, settings: Any, tmp_path: Path
+) -> None:
+    settings.DKIM_DOMAIN, settings.DKIM_SELECTOR, settings.DKIM_KEY_FILE = DOMAIN, ["rsa"], [tmp_path / "gone.pem"]
+    with SmtpServer() as server:
+        site(server)
+        response = await post(signed_in(owner), mailing, "me@example.org")
+    shown = text_of(response)
+    assert response.status_code == 200
+    assert "DKIM key can&#x27;t be read" in shown
+    assert "gone.pem" not in shown
+    assert (server.connections, await SentTest.objects.acount()) == (0, 0)
+
+
 async def test_a_message_is_tested_without_a_mailing(
     owner: User, mailing: Mailing, site: Site, signed_in: SignedIn
 ) -> None:
