@@ -83,6 +83,7 @@ def claim_deliveries(
     """
     now = db_now()
     frontier = frontier or Frontier()
+    frontier.passed_over = False
     owners = _sending_mailings(now, only_mailing, frontier.known())
     left = {owner: allowance.left for owner, allowance in locked_allowances(owners.values(), now).items()}
     limits = locked_limits(owners)
@@ -168,7 +169,9 @@ def _claim_from(
         return []
     taken = _locked_due(mailing_id, most, now, frontier.place(mailing_id))
     frontier.reached(mailing_id, (taken[-1].due_at, taken[-1].pk) if len(taken) == most else None)
+    n = len(taken)
     taken = without_suppressed(owner_id, taken, worker_id)
+    frontier.passed_over |= len(taken) < n
     if not taken:
         return []
     Delivery.objects.filter(Among(F("pk"), [delivery.pk for delivery in taken])).update(

@@ -17,7 +17,7 @@ from core.models import User
 from mailer.delivery.database import DatabaseThread
 from mailer.delivery.engine import Until
 from mailer.delivery.schedule import change_status
-from mailer.models import Attempt, Delivery, Mailing, Worker
+from mailer.models import Attempt, Delivery, Mailing, Suppression, Worker
 from tests.support.engine import accepted_by, send, until
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients, really_counted, states
 from tests.support.smtp_server import (
@@ -66,6 +66,18 @@ async def test_it_sends_to_everyone_once_and_records_each_attempt(
     assert mailing.status == "completed"
     assert await Attempt.objects.filter(status="success", reply_code=250, number=1).acount() == 60
     assert not list((tmp_path / "journal").iterdir())
+
+
+async def test_it_loses_no_time_over_those_who_are_suppressed(owner: User, site: Site) -> None:
+    mailing = await sync_to_async(launched)(owner, 400)
+    await Suppression.objects.abulk_create(
+        Suppression(owner=owner, address_key=f"r{n}@example.com", reason="manual") for n in range(390)
+    )
+    with SmtpServer() as server:
+        site(server)
+        async with asyncio.timeout(6):  # half a second after each empty claim would be twice as much
+            await send()
+    assert await sync_to_async(counted)(mailing) == {"sent": 10, "skipped": 390}
 
 
 async def test_it_fills_in_each_mail_and_keeps_its_identity(owner: User, site: Site) -> None:
