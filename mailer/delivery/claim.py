@@ -68,9 +68,10 @@ def renew_lease(worker_id: int, trouble: str) -> int:
     return worker.values_list("mark", flat=True).first() or 0
 
 
-def retire_worker(worker_id: int) -> None:
-    """End the worker's lease: it has stopped."""
+def retire_worker(worker_id: int) -> bool:
+    """End the worker's lease: it has stopped. Returns whether it leaves claims behind."""
     Worker.objects.filter(pk=worker_id).update(lease_expires_at=db_now(), trouble="")
+    return Delivery.objects.filter(IS_CLAIMED, worker=worker_id).exists()
 
 
 @transaction.atomic(savepoint=False)

@@ -14,7 +14,6 @@ from asgiref.sync import sync_to_async
 
 from core.clock import db_now, shifted
 from core.models import User
-from mailer.delivery.database import DatabaseThread
 from mailer.delivery.engine import Until
 from mailer.delivery.schedule import change_status
 from mailer.models import Attempt, Delivery, Mailing, Suppression, Worker
@@ -328,27 +327,6 @@ async def test_a_bug_stops_the_engine_in_good_order(owner: User, site: Site, mon
         await send()  # the next worker finds in the journal what became of them
         await sync_to_async(ledger_agrees)(mailing, server)
     assert await sync_to_async(counted)(mailing) == {"sent": 20}
-
-
-async def test_an_unwritable_journal_hands_nothing_over(
-    owner: User, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from mailer.delivery.journal import Journal, JournalUnwritable
-
-    def full(*args: object) -> None:
-        raise JournalUnwritable("No space left on device")
-
-    mailing = await sync_to_async(launched)(owner, 20)
-    with SmtpServer() as server:
-        site(server)
-        monkeypatch.setattr(Journal, "handing_over", full)
-        with pytest.raises(JournalUnwritable):
-            await asyncio.wait_for(send(), 10)
-        assert not server.accepted
-    database = DatabaseThread()
-    assert await database(lambda: not Attempt.objects.exists())
-    database.close()
-    assert set(await sync_to_async(really_counted)(mailing)) <= {"queued", "sending"}
 
 
 async def nothing_in_hand(mailing: Mailing) -> bool:
