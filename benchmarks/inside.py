@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from django.utils import timezone  # noqa: E402
 
 from benchmarks.mails import BODY, HTML, SUBJECT, address  # noqa: E402
 from core.models import User  # noqa: E402
+from mailer.delivery.audit import audit_mailing  # noqa: E402
 from mailer.delivery.schedule import change_status  # noqa: E402
 from mailer.models import Attempt, Delivery, Mailing, MailingCount, Message, Recipient, Worker  # noqa: E402
 from mailer.rates import Rate  # noqa: E402
@@ -103,6 +105,13 @@ def has_sender() -> bool:
     return Worker.objects.filter(lease_expires_at__gt=timezone.now()).exists()
 
 
+def audit(mailing_id: int) -> dict[str, float]:
+    """How long the proof of the mailing's ledger takes, and how many of its checks do not hold."""
+    begun = time.perf_counter()
+    checks = audit_mailing(mailing_id)
+    return {"seconds": time.perf_counter() - begun, "differences": sum(not check.ok for check in checks)}
+
+
 def progress(mailing_id: int) -> dict[str, Any]:
     """Where a large mailing stands, told by its counters."""
     mailing = Mailing.objects.get(pk=mailing_id)
@@ -128,6 +137,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
         measured,
         reply_times,
         has_sender,
+        audit,
         progress,
     )
 }
