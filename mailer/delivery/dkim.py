@@ -21,6 +21,7 @@ from mailer.delivery.dkim_keys import PrivateKey, read_key
 SIGNED = (
     b"from",
     b"to",
+    b"cc",
     b"subject",
     b"date",
     b"message-id",
@@ -34,7 +35,8 @@ SIGNED = (
     b"feedback-id",
     b"auto-submitted",
 )
-OVERSIGNED = b"from"  # once more than there are: nobody can add another (RFC 6376 §8.15)
+ADDED_BY_LISTS = {b"list-id", b"feedback-id", b"auto-submitted"}  # by what hands mails on, with good reason
+OVERSIGNED = frozenset(SIGNED) - ADDED_BY_LISTS  # once more than there are: nobody can add another (RFC 6376 §8.15)
 WSP_RUN = re.compile(rb"[ \t]+")
 LINE_OF_SIGNATURE = 72  # octets
 
@@ -104,7 +106,7 @@ def _signed_fields(head: bytes) -> list[tuple[bytes, bytes | None]]:
     fields: list[tuple[bytes, bytes | None]] = []
     for name in SIGNED:
         fields += [(name, value) for value in reversed(found.get(name, []))]
-        if name == OVERSIGNED:
+        if name in OVERSIGNED:
             fields.append((name, None))
     return fields
 
