@@ -147,6 +147,11 @@ HTML = '<p>Hi <a href="{{ unsubscribe_url }}">leave</a> ' + ADDRESS + "</p>"
         ({"body": "Hi {{ unsubscribe_url }} in 2026"}, "postal address"),
         ({"kind": "html", "body": HTML + '<a href="www.example.com">x</a>'}, "lead nowhere: www.example.com"),
         ({"kind": "html", "body": HTML + '<img src="http://example.com/a.png">'}, "http://example.com/a.png"),
+        ({"kind": "html", "body": HTML + '<p style="background: url(http://a.de/b.png)">x</p>'}, "http://a.de/b.png"),
+        (
+            {"kind": "html", "body": HTML + '<table background="http://a.de/b.png"><tr></tr></table>'},
+            "http://a.de/b.png",
+        ),
         ({"body": f"{GOOD} http://example.com/x"}, "without https"),
         ({"kind": "html", "body": HTML + "<p>Long words</p>" * 7000}, "102 kB"),
         ({"kind": "html", "body": '<img src="https://example.com/a.png" alt="">'}, "no plain text"),
