@@ -56,10 +56,13 @@ def test_a_newsletter_passes() -> None:
         f".c{{x:url(a/*b)}} *{{--x:{LONG}}} .c{{x:url(c*/d)}}",
         f".c{{x:u\\72l(a\"b)}} *{{--x:{LONG}}} .c{{x:url(c\"d)}}",
         f".c{{x:'}}'}} *{{--x:{LONG}",
-        "b{--x:" + "{{ recipient.comment | default: '" + LONG[:900] + "' }} " * 5 + "}",
+        "b{--x:" + f"{{{{ recipient.comment | default: '{LONG[:900]}' }}}} " * 5 + "}",
         "b{" + "".join(f"p{n:x}:b;" for n in range(15_000)) + "}",
         "b{a:b}" * 10_000,
         "b:not(u b, u i){a:b}" * 5_000,
+        "u~b~b{}" * 80,
+        "b{}" * 20_000,
+        "b{" * 20_000,
     ],
 )  # fmt: skip
 def test_what_would_grow_too_large_is_refused_at_once(css: str) -> None:
@@ -90,6 +93,15 @@ def test_no_trick_hides_elements() -> None:
     css = f"<style>.c{{--x:{LONG}}}</style>"
     for elements in ("<b title='>' class=c></b>" * 2_000, "<b class='d C&#x63; c'></b>" * 2_000):
         assert finish("html", "", css + elements).is_overstyled
+
+
+def test_what_is_not_closed_is_not_carried_on_without_end() -> None:
+    opened = "".join(f"<b id={n}>" for n in range(900))
+    began = time.thread_time()
+    html = finish("html", "", f"<p>{opened}</p>" + "<p>x" * 20_000).html
+    assert time.thread_time() - began < 3
+    assert len(html) < 5_000_000
+    assert html.count("<p>") > 20_000
 
 
 def test_it_is_told_where_the_message_is_written() -> None:
