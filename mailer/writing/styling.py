@@ -17,9 +17,11 @@ MOST_MERGING = 300_000_000  # declarations written, times those that an element 
 MOST_MATCHES = 30_000_000  # of selectors with elements
 MOST_LOOKS = 20_000_000  # at elements around one that a selector may be about
 PIECE = re.compile(  # of what a serialiser wrote: values stand in double quotes, and text has no "<"
-    r"<!--.*?-->|<style\b[^>]*>(?P<sheet>.*?)</style>|(?P<end></)|<(?P<name>[a-z][^\s/<>]*)(?P<attributes>(?:[^>\"]|\"[^\"]*\")*+)>",
+    r"<!--.*?-->|<style\b[^>]*>(?P<sheet>.*?)</style>|(?P<end></)"
+    r"|<(?P<name>[a-z][^\s/<>]*)(?P<attributes>(?:[^>\"]|\"[^\"]*\")*+)>",
     re.DOTALL | re.IGNORECASE,
 )
+EMPTY = frozenset({"area", "br", "col", "hr", "img", "meta", "wbr"})  # nothing is within them
 NAMED = re.compile(r'\b(class|id)="([^"]*)"', re.IGNORECASE)
 # What braces mean nothing in: comments, texts, addresses. What stands for a letter is no name that is known.
 QUIET = re.compile(
@@ -89,7 +91,7 @@ class _Crowd:
                 self.sheets.append(piece["sheet"])
             elif piece["name"]:
                 self._count(piece["name"].lower(), piece["attributes"])
-                opened += 1
+                opened += piece["name"].lower() not in EMPTY
             elif piece["end"]:
                 opened -= 1
             self.depth = max(self.depth, opened)
