@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -25,8 +26,11 @@ from django.utils import timezone  # noqa: E402
 
 from benchmarks.mails import BODY, HTML, SUBJECT, address  # noqa: E402
 from core.models import User  # noqa: E402
+from mailer.delivery.audit import audit_mailing  # noqa: E402
 from mailer.delivery.schedule import change_status  # noqa: E402
-from mailer.models import Attempt, Delivery, Mailing, MailingContent, MailingCount, Message, Recipient, Worker  # noqa: E402
+from mailer.models import Attempt, Delivery, Mailing, MailingCount, Message, Recipient, Worker  # noqa: E402
+from mailer.rates import Rate  # noqa: E402
+from mailer.throttling import set_rate  # noqa: E402
 
 BATCH = 5_000
 
@@ -57,11 +61,6 @@ def make_owner(email: str, recipients: int) -> str:
     return str(session.session_key)
 
 
-def has_html() -> bool:
-    """Whether a mailing can have a body in HTML beside the text."""
-    return any(field.name == "html" for field in MailingContent._meta.get_fields())
-
-
 def make_mailing(email: str, kind: str = "text") -> int:
     """A draft to all of the owner's recipients: of `text`, or of `html` with the text beside it."""
     owner = User.objects.get(email=email)
@@ -74,6 +73,11 @@ def make_mailing(email: str, kind: str = "text") -> int:
         owner=owner, message=message, starts_at=now - timedelta(minutes=1), ends_at=now + timedelta(days=1)
     )
     return mailing.pk
+
+
+def limit(mailing_id: int, per_second: int) -> None:
+    mailing = Mailing.objects.select_related("owner").get(pk=mailing_id)
+    set_rate(mailing.owner, Rate(per_second, 1), mailing)
 
 
 def start(mailing_id: int) -> None:
@@ -101,6 +105,13 @@ def has_sender() -> bool:
     return Worker.objects.filter(lease_expires_at__gt=timezone.now()).exists()
 
 
+def audit(mailing_id: int) -> dict[str, float]:
+    """How long the proof of the mailing's ledger takes, and how many of its checks do not hold."""
+    begun = time.perf_counter()
+    checks = audit_mailing(mailing_id)
+    return {"seconds": time.perf_counter() - begun, "differences": sum(not check.ok for check in checks)}
+
+
 def progress(mailing_id: int) -> dict[str, Any]:
     """Where a large mailing stands, told by its counters."""
     mailing = Mailing.objects.get(pk=mailing_id)
@@ -117,7 +128,18 @@ def progress(mailing_id: int) -> dict[str, Any]:
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     command.__name__: command
-    for command in (migrate, make_owner, has_html, make_mailing, start, measured, reply_times, has_sender, progress)
+    for command in (
+        migrate,
+        make_owner,
+        make_mailing,
+        limit,
+        start,
+        measured,
+        reply_times,
+        has_sender,
+        audit,
+        progress,
+    )
 }
 
 

@@ -84,6 +84,7 @@ def _sent(site: Site, visitor: Visitor, most: float) -> list[Row]:
     pressed_at = time.time()
     took = visitor.press(page, f"{page}start/")
     now = _until_done(site, visitor, mailing_id, paths, pressed_at + most)
+    sent_within = time.time() - pressed_at
     meanwhile = {name: p95(seconds) for name, seconds in visitor.seconds.items()}
     visitor.seconds.clear()
     for _visit in range(VISITS_AFTER):
@@ -95,7 +96,8 @@ def _sent(site: Site, visitor: Visitor, most: float) -> list[Row]:
         _made_row(now, pressed_at),
         _pages_row("while it sends", meanwhile),
         _pages_row("afterwards", after),
-        _rate_row(now, time.time() - pressed_at),
+        _rate_row(now, sent_within),
+        _audit_row(site.ask("audit", mailing_id)),
     ]
 
 
@@ -139,6 +141,12 @@ def _pages_row(when: str, found: dict[str, float]) -> Row:
 def _rate_row(now: dict[str, Any], seconds: float) -> Row:
     sent = now["counts"].get("sent", 0)
     return Said("sent, pages visited meanwhile", f"{sent:,} in {seconds:.0f} s = {sent / seconds:,.0f}/s", "", None)
+
+
+def _audit_row(found: dict[str, float]) -> Row:
+    seconds, differences = found["seconds"], int(found["differences"])
+    words = f"**{seconds:.1f} s**, {differences} differences"
+    return Said("`audit_mailing` of it, at its end", words, "≤ 10 s, 0 differences", seconds <= 10 and not differences)
 
 
 def _memory_row(memory: Memory) -> Row:

@@ -71,8 +71,6 @@ class Rounds:
         }
         if not nodemailer_is_there():
             del runs["nodemailer"]
-        if not self.postgres.ask("has_html"):
-            del runs["html"]
         return runs
 
     def _ours(

@@ -88,7 +88,7 @@ def _composer(content: MailingContent, mailing: Mailing) -> Composer:
     """The mailing's own, but for the mark, and for what would count its mails at Gmail. Raises TemplateProblem."""
     made = content_of(content, Attachment.objects.filter(message=mailing.message_id).order_by("pk"))
     feedback_id = f"test:{made.feedback_id.partition(':')[2]}"
-    return composer_of(replace(made, subject=f"{MARK}{made.subject}", feedback_id=feedback_id))
+    return composer_of(replace(made, mark=MARK, feedback_id=feedback_id))
 
 
 def _addressee(address: str, person: Person, content: MailingContent) -> Addressee:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from core.clock import db_now
@@ -64,6 +64,7 @@ def _one_moment() -> Iterator[None]:
     elif connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            cursor.execute("SET LOCAL work_mem = '256MB'")  # a million deliveries are added up in memory
             yield
     else:
         with connection.cursor() as cursor:  # by `atomic` it would be a writer's transaction
@@ -140,6 +141,8 @@ def _histories(mailing: Mailing, by_state: Counter[str]) -> Iterator[Check]:
 def _with_attempts(mailing: Mailing) -> QuerySet[Delivery]:
     """The mailing's deliveries, each with what its attempts add up to."""
 
+    decided = Decision.objects.filter(delivery__mailing=mailing).exists()
+
     def attempts(condition: Q | None = None) -> Count:
         return Count("attempts", filter=condition)
 
@@ -155,8 +158,8 @@ def _with_attempts(mailing: Mailing) -> QuerySet[Delivery]:
             refused=attempts(Q(attempts__status=Status.FAILURE)),
             unknown=attempts(Q(attempts__status=Status.UNCERTAIN)),
             perhaps_there=attempts(~Q(attempts__status=Status.FAILURE)),
-            resent=_decisions(Decision.Choice.RESEND),
-            treated=_decisions(Decision.Choice.TREAT_AS_SENT),
+            resent=_decisions(Decision.Choice.RESEND) if decided else Value(0),
+            treated=_decisions(Decision.Choice.TREAT_AS_SENT) if decided else Value(0),
         )
     )
 

@@ -15,6 +15,8 @@ from mailer.delivery.compose import Envelope
 from mailer.delivery.connection import SettledTransaction, Transaction, refused_for_an_address
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope, classify_break, withheld
 
+DJANGOS = "django.core.mail.backends."
+
 
 class BackendConnection:
     """A Connection without a server's reply: what the backend takes without complaint counts as accepted."""
@@ -35,7 +37,11 @@ class BackendConnection:
 
 
 class BackendTransaction:
-    """Gives the backend the mail as it was composed. What that raises defers the mail."""
+    """Gives the backend the mail as it was composed. One that took nothing, and says so, defers the mail.
+
+    What Django's own raise says so: they write to a file, a terminal, or memory. Whatever another one was doing when
+    it failed, it may have given the mail to somebody.
+    """
 
     def __init__(self, backend: BaseEmailBackend, envelope: Envelope) -> None:
         self._backend = backend
@@ -55,9 +61,12 @@ class BackendTransaction:
         if not self._is_handed_over:
             return withheld(Phase.DATA)
         try:
-            await asyncio.to_thread(self._backend.send_messages, [ComposedMessage(self._envelope)])
+            n = await asyncio.to_thread(self._backend.send_messages, [ComposedMessage(self._envelope)])
         except Exception as error:
-            return classify_break(Phase.DATA, f"{settings.EMAIL_BACKEND}: {error}")
+            is_djangos = type(self._backend).__module__.startswith(DJANGOS)
+            return classify_break(Phase.DATA if is_djangos else Phase.BODY, f"{settings.EMAIL_BACKEND}: {error}")
+        if n == 0:
+            return classify_break(Phase.DATA, f"{settings.EMAIL_BACKEND} has taken nothing")
         words = f"Taken by {settings.EMAIL_BACKEND}, which gives no reply"
         return Outcome(Kind.ACCEPTED, Scope.RECIPIENT, Phase.BODY, None, "", words)
 

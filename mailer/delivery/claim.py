@@ -68,9 +68,10 @@ def renew_lease(worker_id: int, trouble: str) -> int:
     return worker.values_list("mark", flat=True).first() or 0
 
 
-def retire_worker(worker_id: int) -> None:
-    """End the worker's lease: it has stopped."""
+def retire_worker(worker_id: int) -> bool:
+    """End the worker's lease: it has stopped. Returns whether it leaves claims behind."""
     Worker.objects.filter(pk=worker_id).update(lease_expires_at=db_now(), trouble="")
+    return Delivery.objects.filter(IS_CLAIMED, worker=worker_id).exists()
 
 
 @transaction.atomic(savepoint=False)
@@ -83,6 +84,7 @@ def claim_deliveries(
     """
     now = db_now()
     frontier = frontier or Frontier()
+    frontier.passed_over = False
     owners = _sending_mailings(now, only_mailing, frontier.known())
     left = {owner: allowance.left for owner, allowance in locked_allowances(owners.values(), now).items()}
     limits = locked_limits(owners)
@@ -168,7 +170,9 @@ def _claim_from(
         return []
     taken = _locked_due(mailing_id, most, now, frontier.place(mailing_id))
     frontier.reached(mailing_id, (taken[-1].due_at, taken[-1].pk) if len(taken) == most else None)
+    n = len(taken)
     taken = without_suppressed(owner_id, taken, worker_id)
+    frontier.passed_over |= len(taken) < n
     if not taken:
         return []
     Delivery.objects.filter(Among(F("pk"), [delivery.pk for delivery in taken])).update(

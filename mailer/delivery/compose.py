@@ -24,6 +24,7 @@ class Content:
     """What a mailing says, as frozen at launch; `subject`, `text` and `html` are templates.
 
     An empty `html` makes a mail of text alone; other empty fields leave their header out. `token` is the mailing's own.
+    `mark` stands before the subject in its header, and is no part of it.
     """
 
     subject: str
@@ -36,6 +37,7 @@ class Content:
     unsubscribe_mailto: str = ""
     attachments: tuple[Part, ...] = ()
     token: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Composer:
 
     def __init__(self, content: Content, sign: Sign | None = None) -> None:
         self._sign = sign
+        self._mark = content.mark
         self._subject = Text(content.subject)
         text, html = Text(content.text), Text(content.html, escape=True) if content.html else None
         name, address = parseaddr(content.from_email)
@@ -77,7 +80,7 @@ class Composer:
         secret = "\0".join((content.token, content.subject, content.text, content.html))
         self._pieces = laid_out(_fixed_headers(content), text, html, content.attachments, secret)
         self._fixed_subject = one_line(self._subject.render({})) if self._subject.is_fixed else None
-        self._fixed_subject_value = unstructured(self._fixed_subject or "")
+        self._fixed_subject_value = self._header_of(self._fixed_subject or "")
 
     def compose(self, addressee: Addressee) -> Envelope:
         """One recipient's mail, the same bytes whenever it is composed again. Raises TemplateProblem."""
@@ -108,7 +111,10 @@ class Composer:
         if self._fixed_subject is not None:
             return self._fixed_subject, self._fixed_subject_value
         subject = one_line(self._subject.render(context))
-        return subject, unstructured(subject)
+        return subject, self._header_of(subject)
+
+    def _header_of(self, subject: str) -> str:
+        return unstructured(one_line(f"{self._mark}{subject}"))
 
 
 def _fixed_headers(content: Content) -> str:

@@ -21,6 +21,7 @@ from mailer.delivery.dkim_keys import PrivateKey, read_key
 SIGNED = (
     b"from",
     b"to",
+    b"cc",
     b"subject",
     b"date",
     b"message-id",
@@ -34,9 +35,11 @@ SIGNED = (
     b"feedback-id",
     b"auto-submitted",
 )
-OVERSIGNED = b"from"  # once more than there are: nobody can add another (RFC 6376 §8.15)
+ADDED_BY_LISTS = {b"list-id", b"feedback-id", b"auto-submitted"}  # by what hands mails on, with good reason
+OVERSIGNED = frozenset(SIGNED) - ADDED_BY_LISTS  # once more than there are: nobody can add another (RFC 6376 §8.15)
 WSP_RUN = re.compile(rb"[ \t]+")
 LINE_OF_SIGNATURE = 72  # octets
+STRETCH = 4096  # octets of a body that are looked at in one go, from white space on
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,34 @@ def signer_from_settings() -> Signer | None:
 
 def relaxed_body(body: bytes) -> bytes:
     """The body as RFC 6376 §3.4.4 has it hashed."""
-    if b"\t" in body or b"  " in body:
-        body = WSP_RUN.sub(b" ", body)
-    body = body.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    body = _reduced(body).removesuffix(b" ")
     end = len(body)
     while body.endswith(b"\r\n", 0, end):
         end -= 2
+    if end and end + 2 == len(body):
+        return body
     return body[:end] + b"\r\n" if end else b""
+
+
+def _reduced(body: bytes) -> bytes:
+    """Each run of white space as one space, and none at a line's end.
+
+    Only lines around white space are looked at: files in base64 have none, and are passed over.
+    """
+    body = body.replace(b"\t", b" ")
+    pieces: list[bytes] = []
+    done = 0
+    while (start := body.find(b" ", done)) >= 0:
+        end = body.find(b"\n", start + STRETCH) + 1 or len(body)  # no run goes beyond the end of a line
+        pieces += body[done:start], _reduced_stretch(body[start:end])
+        done = end
+    return b"".join([*pieces, body[done:]])
+
+
+def _reduced_stretch(lines: bytes) -> bytes:
+    while b"  " in lines:
+        lines = lines.replace(b"  ", b" ")
+    return lines.replace(b" \r\n", b"\r\n")
 
 
 def _signed_fields(head: bytes) -> list[tuple[bytes, bytes | None]]:
@@ -104,7 +128,7 @@ def _signed_fields(head: bytes) -> list[tuple[bytes, bytes | None]]:
     fields: list[tuple[bytes, bytes | None]] = []
     for name in SIGNED:
         fields += [(name, value) for value in reversed(found.get(name, []))]
-        if name == OVERSIGNED:
+        if name in OVERSIGNED:
             fields.append((name, None))
     return fields
 

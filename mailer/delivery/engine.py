@@ -201,7 +201,7 @@ class Engine:
         await self._prepare_contents({claim.mailing_id for claim in claims})
         for claim in claims:
             self._pacer.put(claim)
-        return len(claims) == most if self._pacer.waiting else bool(claims)
+        return len(claims) == most if self._pacer.waiting else bool(claims) or self._worker.frontier.passed_over
 
     async def _claim(self, most: int) -> list[Claim]:
         if self._answer_lost:

@@ -24,6 +24,7 @@ class Frontier:
         self._places: dict[int, Place] = {}
         self._forgets_at = 0.0
         self.turn: int | None = None  # the mailing that was given to last
+        self.passed_over = False  # whether the last claim came to some who are suppressed, and skipped them
 
     def known(self) -> list[int]:
         """The mailings whose last claim found all that it asked for, so that they have more, as far as is known."""

@@ -83,6 +83,7 @@ class Journal:
         self._number = 0
         self._unsynced: list[asyncio.Future[None]] = []  # who waits for the disk
         self._syncing: asyncio.Task[None] | None = None
+        self._is_kept = False
         self._segment = self._new_segment()
 
     @classmethod
@@ -152,10 +153,14 @@ class Journal:
             reach("journal.before_unlink")
             segment.path.unlink(missing_ok=True)
 
+    def keep(self) -> None:
+        """Leave the files when it is closed: that they do not mention a claim proves that it was not handed over."""
+        self._is_kept = True
+
     def close(self) -> None:
-        """Let go of the lock. The files go too, unless something in them is not recorded yet."""
+        """Let go of the lock. The files go too, unless they are kept or something in them is not recorded yet."""
         segments = (self._segment, *self._closed_segments)
-        if not any(segment.open_keys for segment in segments):
+        if not (self._is_kept or any(segment.open_keys for segment in segments)):
             for segment in segments:
                 reach("journal.before_unlink")
                 segment.path.unlink(missing_ok=True)

@@ -186,15 +186,17 @@ class Sender:
 
         It goes by itself the next time, so that one that breaks every connection is found out.
         """
-        if trip.is_in_journal:
-            reach("journal.before_reply")
-            self._journal.reply(trip.claim.delivery_id, trip.claim.number, time(), outcome)
-            reach("journal.after_reply")
-        self._breaker.hear(outcome)
-        if trip.rides and outcome.breaks:
-            self._loners.add(trip.claim.delivery_id)
-            outcome = withheld(outcome.phase)
-        self._report(trip.claim, outcome, trip.started_at)
+        try:
+            if trip.is_in_journal:
+                reach("journal.before_reply")
+                self._journal.reply(trip.claim.delivery_id, trip.claim.number, time(), outcome)
+                reach("journal.after_reply")
+        finally:  # what is known is recorded, whether or not the journal could be written
+            self._breaker.hear(outcome)
+            if trip.rides and outcome.breaks:
+                self._loners.add(trip.claim.delivery_id)
+                outcome = withheld(outcome.phase)
+            self._report(trip.claim, outcome, trip.started_at)
 
     def _report(self, claim: Claim, outcome: Outcome, started_at: datetime) -> None:
         self._results.put_nowait(Result(claim, outcome, started_at, _now()))

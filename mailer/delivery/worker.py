@@ -129,6 +129,9 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
 
 async def _retire(worker: Worker) -> None:
     try:
-        await worker.database(retire_worker, worker.id)
+        leaves_claims = await worker.database(retire_worker, worker.id)
     except DATABASE_GONE as error:
         logger.warning("The lease is left to run out: %s", error)
+        leaves_claims = True  # for all that is known
+    if leaves_claims:
+        worker.journal.keep()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -18,6 +17,7 @@ from mailer.models import Mailing, Message
 from mailer.preflight.crowd import EMPTY, Crowd, sample_of
 from mailer.preflight.findings import Finding
 from mailer.preflight.links import IN_TEXT, links_in
+from mailer.preflight.postal import has_address
 from mailer.preflight.printing import printed_bare
 from mailer.writing.attaching import attachments_of
 from mailer.writing.checks import CLIPPED_AT, Checked, check, told
@@ -27,11 +27,6 @@ LONG_SUBJECT = 70  # characters; most programs show no more in a list
 LARGE = 5 * 1024 * 1024  # bytes of one mail, as it travels
 SHOWN_LINKS = 5
 IN_BASE64 = 78 / 57  # bytes for a byte: lines of 76 characters and their ends
-POSTAL_CODE = re.compile(
-    r"(?<![\w.:/-])(?:(?!(?:19|20)\d\d(?!\d))\d{4}(?: ?[A-Z]{2})?|\d{5,6}(?:-\d{4})?|\d{3} \d{2}|\d{2}-\d{3}"
-    r"|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d)(?![\w:/-])"
-    r"|\bP\.? ?O\.? Box\b|а/я|\bPostfach\b|\bBP \d",
-)
 
 
 @dataclass(frozen=True)
@@ -143,7 +138,7 @@ def _some(addresses: list[str]) -> str:
 
 
 def _about_address(mail: Filled) -> list[str]:
-    if POSTAL_CODE.search(IN_TEXT.sub(" ", mail.text)):
+    if has_address(IN_TEXT.sub(" ", mail.text)):
         return []
     return [
         _(

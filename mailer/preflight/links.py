@@ -12,6 +12,7 @@ from core.loopback import is_loopback
 IN_TEXT = re.compile(r"https?://[^\s<>\"']+", re.IGNORECASE)
 OTHERS = {"mailto", "tel", "sms", "cid", "data"}
 LOADED = {"img": "src", "a": "href", "area": "href"}
+IN_CSS = re.compile(r"""\burl\(\s*+(?:"([^"]*)"|'([^']*)'|([^"'()\s]*+))\s*+\)""", re.IGNORECASE)
 HOST = re.compile(r"[^\s/]+\.[^\s/.]{2,}")
 
 
@@ -63,9 +64,27 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.addresses: list[str] = []
         self.names: set[str] = {"top"}
+        self._is_in_styles = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self.names |= {given[name] for name in ("id", "name") if given.get(name)}
         if (name := LOADED.get(tag)) and name in given:
             self.addresses.append(given[name].strip())
+        self._add_pictures([given.get("background", ""), *_in_css(given.get("style", ""))])
+        self._is_in_styles = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_in_styles = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_in_styles:
+            self._add_pictures(_in_css(data))
+
+    def _add_pictures(self, addresses: list[str]) -> None:
+        """But for those that name nothing to load."""
+        self.addresses += [one for one in map(str.strip, addresses) if one and not one.startswith("#")]
+
+
+def _in_css(css: str) -> list[str]:
+    return ["".join(found) for found in IN_CSS.findall(css)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.delivery.compose import Addressee, Composer, Content
-from mailer.delivery.dkim import SIGNED, Signer, relaxed_body, signer_from_settings
+from mailer.delivery.dkim import SIGNED, Signer, SigningKey, relaxed_body, signer_from_settings
 from mailer.delivery.dkim_keys import KeyProblem, as_pem
 from mailer.delivery.mime import Part
 from tests.support.dkim import BOTH, DOMAIN, ED25519, RSA, verdicts
@@ -31,6 +32,7 @@ HEAD = {
     "List-Unsubscribe": "<https://mail.example.com/u/abc>",
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
 }
+ONCE = [*HEAD, "Cc", "Reply-To"]
 
 
 def mail_of(head: dict[str, str], body: bytes = b"Hello\r\n") -> bytes:
@@ -106,9 +108,9 @@ def test_a_mail_of_the_email_package_verifies() -> None:
     assert verdicts(signed(message.as_bytes())) == [True, True]
 
 
-def test_it_signs_the_headers_that_are_there_and_the_sender_once_more() -> None:
-    signature = Signer(DOMAIN, [RSA]).sign(mail_of(HEAD))
-    assert signed_names(signature) == [b"from", *(name.lower().encode() for name in HEAD)]
+def test_it_signs_the_headers_that_are_there_and_each_that_nobody_may_add_once_more() -> None:
+    names = Counter(signed_names(Signer(DOMAIN, [RSA]).sign(mail_of({**HEAD, "List-Id": "<a.example.com>"}))))
+    assert names == Counter([*(name.lower().encode() for name in (*HEAD, *ONCE)), b"list-id"])
 
 
 @pytest.mark.parametrize("name", list(HEAD))
@@ -119,8 +121,21 @@ def test_a_header_that_is_changed_afterwards_shows(name: str) -> None:
     assert verdicts(changed) == [False, False]
 
 
-def test_a_second_sender_shows() -> None:
-    assert verdicts(b"From: boss@example.com\r\n" + signed(mail_of(HEAD))) == [False, False]
+@pytest.mark.parametrize("key", [RSA, ED25519], ids=lambda key: key.selector)
+@pytest.mark.parametrize("name", ONCE)
+def test_a_header_that_is_added_afterwards_shows(name: str, key: SigningKey) -> None:
+    added = f"{name}: {HEAD.get(name, 'boss@example.com')}\r\n".encode()
+    without = {other: value for other, value in HEAD.items() if other != name or name == "From"}
+    for mail in map(mail_of, (HEAD, without)):
+        signature = Signer(DOMAIN, [key]).sign(mail)
+        assert verdicts(signature + mail) == [True]
+        assert verdicts(added + signature + mail) == [False]
+        assert verdicts(signature + mail.replace(b"\r\n\r\n", b"\r\n" + added + b"\r\n", 1)) == [False]
+
+
+def test_what_relays_and_lists_add_does_not() -> None:
+    added = b"Received: from a by b\r\nList-Id: <a.example.com>\r\nX-Spam-Score: 1\r\nSender: a@example.com\r\n"
+    assert verdicts(added + signed(mail_of(HEAD))) == [True, True]
 
 
 def test_a_changed_body_shows() -> None:

@@ -24,6 +24,7 @@ from tests.support.smtp_server import SmtpServer, slow
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("pipelining"),
     pytest.mark.skipif(connection.vendor == "sqlite", reason="many workers are PostgreSQL's: SQLite has one writer"),
 ]
 

@@ -24,6 +24,7 @@ from tests.support.smtp_server import SmtpServer, slow
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("pipelining"),
     pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="SQLite is not reached over a network."),
 ]
 

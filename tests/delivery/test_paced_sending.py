@@ -22,7 +22,7 @@ from tests.support.mailings import counted, make_crowd, make_mailing, really_cou
 from tests.support.pace import most_within, rate_of
 from tests.support.smtp_server import SmtpServer, slow
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pipelining")]
 
 Site = Callable[[SmtpServer | int], None]
 CONNECTIONS = 20

@@ -31,7 +31,7 @@ from tests.support.mailings import counted, make_crowd, make_mailing, really_cou
 from tests.support.smtp_server import SmtpServer, drop_after_dot, greylist, refuse_sender, slow
 from tests.support.sweeping import sweep_after_long_silence
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pipelining")]
 
 
 def launched(owner: User, n: int) -> Mailing:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import trustme
 import uvloop
 from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
 
 from mailer.delivery.channel import SmtpChannel
 from mailer.delivery.connection import ConnectFailed
@@ -383,3 +386,20 @@ async def test_it_defers_what_a_backend_fails_at(settings: Any, tmp_path: Path) 
     outcome = await deliver(connection, envelope(), Gate())
     assert (outcome.kind, outcome.scope) == (Kind.DEFERRED, Scope.CONNECTION)
     assert "No such file or directory" in outcome.server_response
+
+
+class Courier(BaseEmailBackend):
+    """Somebody's own backend: what it takes, or how it fails, is in the address."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        if email_messages[0].to == ["lost@example.com"]:
+            raise ConnectionResetError("cut off")
+        return 0
+
+
+@pytest.mark.parametrize(("rcpt_to", "kind"), [("lost@example.com", Kind.UNCERTAIN), ("a@example.com", Kind.DEFERRED)])
+async def test_what_another_backend_may_have_taken_is_uncertain(settings: Any, rcpt_to: str, kind: Kind) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.Courier"
+    connection = await transport_from_settings().open()
+    outcome = await deliver(connection, envelope(rcpt_to), Gate())
+    assert outcome.kind is kind

@@ -293,6 +293,21 @@ async def test_a_message_is_tested_without_a_mailing(
     assert await SentTest.objects.acount() == 1
 
 
+@pytest.mark.parametrize("subject", ["For {{ recipient.full_name }}", "For all"])
+async def test_its_mark_stands_before_the_subject_in_the_header_alone(
+    owner: User, mailing: Mailing, site: Site, signed_in: SignedIn, subject: str
+) -> None:
+    await Message.objects.aupdate(kind="text", subject=subject, body="You read “{{ mailing.subject }}”.")
+    with SmtpServer() as server:
+        site(server)
+        await post(signed_in(owner), mailing, "me@example.org", "bare")
+    mail, filled_in = parsed(server.accepted[0].content), subject.partition(" {{")[0]
+    assert mail["Subject"] == f"[Test] {filled_in}"
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert f"You read “{filled_in}”." in body.get_content()
+
+
 async def test_it_goes_through_any_backend(
     owner: User, mailing: Mailing, signed_in: SignedIn, mailoutbox: list[Any]
 ) -> None:

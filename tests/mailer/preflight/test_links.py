@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import thread_time
+
 import pytest
 
 from mailer.preflight.links import links_in
@@ -53,6 +55,37 @@ def test_plain_http_is_found_in_text_and_pictures_each_once() -> None:
     links = links_in("See http://example.com/b, and (http://example.com/c).", html, OURS)
     assert links.unencrypted == ["http://example.com/a.png", "http://example.com/b", "http://example.com/c"]
     assert links.broken == []
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<table background="{}"><tr><td>x</td></tr></table>',
+        '<td style="color: red; background: #fff url({}) no-repeat">x</td>',
+        """<p style="background-image: URL( '{}' )">x</p>""",
+        "<p style='list-style: url(&quot;{}&quot;)'>x</p>",
+        "<style>@media (max-width: 600px) {{ .a > b {{ background: url({}) }} }}</style><p>x</p>",
+        '<style>.a {{ background: url("https://example.com/b.png"), url("{}") }}</style><p>x</p>',
+    ],
+)
+def test_plain_http_is_found_in_backgrounds_and_styles(html: str) -> None:
+    links = links_in("", html.format("http://example.com/a.png"), OURS)
+    assert (links.unencrypted, links.broken) == (["http://example.com/a.png"], [])
+    assert links_in("", html.format("a.png"), OURS).broken == ["a.png"]
+
+
+def test_a_background_that_is_loaded_from_nowhere_is_let_be() -> None:
+    html = """<td background="" style="background: url(cid:a@inline), url(data:image/png;base64,AAAA), url(), url('')">
+    <style>a { fill: url(#b) }</style><p>In words: url(http://example.com/a.png)</p><style>a { color: red }</style>"""
+    links = links_in("", html, OURS)
+    assert (links.unencrypted, links.broken) == ([], [])
+
+
+@pytest.mark.parametrize("css", ["url(", "url('", "url( ", "url(a ", "url(" + " " * 99], ids=repr)
+def test_styles_that_are_written_to_be_slow_are_read_at_once(css: str) -> None:
+    began = thread_time()
+    links_in("", f"<style>{css * 10_000}url({' ' * 200_000}</style>", OURS)
+    assert thread_time() - began < 1
 
 
 def test_the_sites_own_links_to_unsubscribe_are_not_counted_link_by_link() -> None:
