@@ -119,6 +119,13 @@ def _warnings_about_html(finished: Finished, pictures: Collection[str]) -> list[
 
 def _about_result(message: Message, finished: Finished) -> list[str]:
     """What is wrong with the finished templates though the source is right."""
+    if finished.is_overstyled:
+        return [
+            _(
+                "Its style sheets are too much for so many elements: written into each of them, as mail programs "
+                "need it, they would grow too large. Use fewer or shorter rules, for classes instead of “*” or tags."
+            )
+        ]
     if finished.lost:
         lost = finished.lost[0]
         return [

@@ -5,9 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import unicodedata
-import zipfile
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,21 +13,14 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
+from mailer.writing.dangers import dangerous_in
+
 MOST_FILES = 10
 MOST_BYTES = 10 * 1024 * 1024  # of all files of a message together
 LONGEST_NAME = 150
 
-# What Gmail refuses by its name, in archives too; and what runs scripts once it is opened in a browser.
-_GMAIL = """
-ade adp apk appx appxbundle bat cab chm cmd com cpl diagcab diagcfg diagpkg dll dmg ex ex_ exe hta img ins iso
-isp jar jnlp js jse lib lnk mde mjs msc msi msix msixbundle msp mst nsh pif ps1 reg scr sct sh shb sys vb vbe
-vbs vhd vhdx vxd wsc wsf wsh xll
-"""
-_BROWSER = "htm html mhtml shtml svg svgz swf url xht xhtml"
-PROGRAM_KINDS = frozenset(_GMAIL.split())
-DANGEROUS = PROGRAM_KINDS | frozenset(_BROWSER.split())
-PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa")  # what one begins with
 PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
+COMPRESSED_TYPES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}  # controls, and those that turn a name's direction round
 
 
@@ -82,15 +73,6 @@ def clean_name(name: str) -> str:
     return f"{stem[: LONGEST_NAME - len(extension)]}{extension}" or "file"
 
 
-def dangerous_in(name: str, data: bytes) -> str | None:
-    """What is dangerous: the file's own kind, or a file within the archive that it is; None where nothing is."""
-    if (extension := _extension(name)) in DANGEROUS:
-        return f".{extension}"
-    if data.startswith(PROGRAMS):
-        return _("programs")
-    return next((f".{found}" for inner in _names_within(data) if (found := _extension(inner)) in PROGRAM_KINDS), None)
-
-
 def content_type_of(name: str, data: bytes) -> str:
     """By what it holds where that is a picture, else by its name; never a type that a browser would run."""
     for beginning, picture in PICTURES.items():
@@ -98,22 +80,10 @@ def content_type_of(name: str, data: bytes) -> str:
             return picture
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
-    guessed = mimetypes.guess_type(name)[0] or ""
+    guessed, encoding = mimetypes.guess_type(name)
+    if encoding is not None:
+        return COMPRESSED_TYPES.get(encoding, "application/octet-stream")
+    guessed = guessed or ""
     if re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", guessed) and not guessed.startswith(("image/", "message/", "multipart/")):
         return guessed
     return "application/octet-stream"
-
-
-def _extension(name: str) -> str:
-    return name.rpartition(".")[2].strip().lower() if "." in name else ""
-
-
-def _names_within(data: bytes) -> list[str]:
-    """The names in a ZIP archive, which office documents are too."""
-    if not data.startswith(b"PK"):
-        return []
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            return archive.namelist()
-    except Exception:  # whatever a broken archive raises: it is then no archive that could be opened
-        return []

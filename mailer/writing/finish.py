@@ -13,6 +13,7 @@ from mailer.writing.markdown import page_of
 from mailer.writing.markup import Markup, read_markup
 from mailer.writing.plain import plain_text
 from mailer.writing.sanitise import sanitised
+from mailer.writing.styling import is_too_much
 
 TEXT, MARKDOWN, HTML = "text", "markdown", "html"
 
@@ -27,6 +28,7 @@ class Finished:
     html: str = ""
     lost: tuple[HiddenTag, ...] = ()
     left_out: tuple[str, ...] = ()  # tags and attributes that mail may not have
+    is_overstyled: bool = False  # its style sheets would grow too large in the elements, so they stay as they are
 
 
 def finish(kind: str, subject: str, body: str, alternative: str = "") -> Finished:
@@ -37,10 +39,13 @@ def finish(kind: str, subject: str, body: str, alternative: str = "") -> Finishe
     if kind == MARKDOWN:
         hidden = page_of(hidden)
     markup = read_markup(hidden)
-    page = _inlined(_page(markup))
+    page = _page(markup)
+    is_overstyled = is_too_much(page, hidden.restored)
+    if not is_overstyled:
+        page = _inlined(page)
     text = alternative if alternative.strip() else hidden.restored(plain_text(hidden, page))
     html = hidden.restored(page).replace("<title></title>", f"<title>{around_tags(subject, escape)}</title>", 1)
-    return Finished(text, html, _lost(hidden, markup, page), tuple(sorted(markup.left_out)))
+    return Finished(text, html, _lost(hidden, markup, page), tuple(sorted(markup.left_out)), is_overstyled)
 
 
 def _page(markup: Markup) -> str:

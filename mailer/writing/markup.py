@@ -26,6 +26,11 @@ _ENDED = "area br col dd dt hr img input li link meta p source tbody td tfoot th
 ENDED_BY_OTHERS = frozenset(_ENDED.split())
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
+# Parsers open these anew in every paragraph that follows, where they are not closed in their own.
+CARRIED = frozenset(["a", "b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"])
+MOST_CARRIED = 10_000_000  # characters that this may add, if it befalls every tag
+WORTH = 50  # characters that an element takes at least, in what it takes to hold it
+
 Attributes = list[tuple[str, str]]
 
 
@@ -53,6 +58,8 @@ class _Reader:
         self.hidden, self.markup = hidden, Markup()
         self.pieces: list[str] = []
         self._depth = 0  # about how many elements are open
+        self._carried: list[int] = []  # what each of CARRIED that is open would add to a tag
+        self._most_carried = MOST_CARRIED // (1 + hidden.text.count("<"))
 
     def read(self) -> None:
         text, position = self.hidden.text, 0
@@ -81,6 +88,8 @@ class _Reader:
         if found["end"]:
             self.pieces.append("" if name in PAGE_TAGS else found[0])
             self._depth -= name not in ENDED_BY_OTHERS
+            if name in CARRIED and self._carried:
+                self._carried.pop()
             return found.end()
         attributes = _attributes(found["attributes"])
         self._note_left_out(name, attributes)
@@ -88,10 +97,19 @@ class _Reader:
             self._note_page(name, attributes)
         if name in WHOLE:
             return self._read_whole(name, found.end())
-        if name not in PAGE_TAGS and self._depth < DEEPEST:
+        if name not in PAGE_TAGS and self._depth < DEEPEST and self._is_carried(name, found[0]):
             self._depth += name not in ENDED_BY_OTHERS
             self.pieces.append(found[0])
         return found.end()
+
+    def _is_carried(self, name: str, tag: str) -> bool:
+        """Whether the page can bear that it is carried on to all that follows."""
+        if name in CARRIED:
+            size = len(self.hidden.restored(tag)) + WORTH
+            if sum(self._carried) + size > self._most_carried:
+                return False
+            self._carried.append(size)
+        return True
 
     def _read_whole(self, name: str, start: int) -> int:
         text = self.hidden.text

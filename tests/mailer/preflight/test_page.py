@@ -243,6 +243,13 @@ def test_blockers_take_the_button_away_and_hold_against_a_post(mailing: Mailing,
     assert Mailing.objects.get().status == "draft"
 
 
+def test_style_sheets_that_grow_too_large_hold_a_launch_back(mailing: Mailing, page: Client) -> None:
+    body = f"<style>*{{--x:{'a' * 5_000}}}</style>{'<b></b>' * 3_000}"
+    Message.objects.filter(pk=mailing.message_id).update(kind="html", body=body)
+    assert "Its style sheets are too much" in blockers(page, mailing)[0]
+    assert page.post(f"/mailings/{mailing.pk}/start/").status_code == 409
+
+
 def test_nobody_to_send_to_is_a_blocker_and_so_is_everybody_suppressed(owner: User, page: Client) -> None:
     mailing = make_mailing(owner, body=GOOD)
     assert blockers(page, mailing) == ["There is nobody to send to."]
