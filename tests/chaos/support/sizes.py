@@ -11,6 +11,9 @@ IS_FULL = os.environ.get("CHAOS") == "full"
 SEED = int(os.environ.get("CHAOS_SEED") or 1)
 
 
+IS_SQLITE = os.environ.get("TEST_DB") == "sqlite"
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How often, how many, and how long (in seconds)."""
@@ -22,15 +25,41 @@ class Sizes:
     restarts: int
     outage: float
     rate_kept: float  # the part of the rate that must be left while Redis is away; short looks are noisy
+    at_once: int  # mailings in a round of races, each of which is stopped: a third of them in each way
+    rounds: int
+    unsubscribed: int  # addresses, while their mail is in a sender's hands
 
 
-SIZES = Sizes(10_000, 600, 25, 20, 5, 60.0, 0.95) if IS_FULL else Sizes(300, 240, 2, 2, 1, 1.5, 0.8)
+FULL = Sizes(
+    mails=10_000,
+    crowd=600,
+    kills=25,
+    terminations=20,
+    restarts=5,
+    outage=60.0,
+    rate_kept=0.95,
+    at_once=120,
+    rounds=2 if IS_SQLITE else 5,
+    unsubscribed=20 if IS_SQLITE else 200,
+)
+SHORT = Sizes(
+    mails=300,
+    crowd=240,
+    kills=2,
+    terminations=2,
+    restarts=1,
+    outage=1.5,
+    rate_kept=0.8,
+    at_once=30,
+    rounds=1,
+    unsubscribed=20,
+)
+SIZES = FULL if IS_FULL else SHORT
 
 # Whether the mail servers offer PIPELINING, for what is tried both ways.
 GROUPS = [True, False] if IS_FULL else [True]
 WAY = {True: "in groups", False: "one by one"}.__getitem__
 
-IS_SQLITE = os.environ.get("TEST_DB") == "sqlite"
 once = pytest.mark.skipif(IS_SQLITE, reason="Tried with PostgreSQL.")
 full_only = pytest.mark.skipif(not IS_FULL, reason="make chaos tries it.")
 once_in_short = pytest.mark.skipif(IS_SQLITE and not IS_FULL, reason="Tried with PostgreSQL; make chaos tries it.")
