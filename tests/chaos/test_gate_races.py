@@ -36,8 +36,9 @@ from tests.support.mailings import make_crowd, make_mailing
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOW = {"pause": "queued", "cancel": "cancelled", "end": "expired"}  # and what its mails become that were not sent
-RECIPIENTS = 60  # none of the mailings may be over before it is forbidden
+RECIPIENTS = 40  # none of the mailings may be over before it is forbidden
 GRACE = 1.0  # seconds
+AUDITED = 30  # mailings
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ async def test_nothing_goes_out_a_second_after_it_was_forbidden(
         settings.EMAIL_PORT = server.port
         for _round in range(sizes.rounds):
             mailing_ids = await sync_to_async(launched)(owner, sizes.at_once)
-            stop, connections = asyncio.Event(), 2 * sizes.at_once
+            stop, connections = asyncio.Event(), sizes.at_once // 2
             running = asyncio.create_task(send(Until.STOPPED, concurrency=connections, stop=stop))
             begun = [race async for race in forbidden(mailing_ids, server, owner, dice)]
             await asyncio.sleep(GRACE)
@@ -73,11 +74,11 @@ async def test_nothing_goes_out_a_second_after_it_was_forbidden(
             await running
             races += begun
     latest, stopped = last_bodies(server, races), stopped_mails(server, races)
-    words = [f"{how}: {stopped[how]} mails stopped, the last body at {latest[how]:+.2f} s" for how in HOW]
+    words = [f"{how}: {stopped[how]} mails stopped, the last body after {latest[how]:.2f} s" for how in HOW]
     report.add(f"{len(races) // len(HOW)} each of pause, cancel, window's end", also="; ".join(words))
     assert max(latest.values()) <= GRACE
     assert all(stopped[how] for how in HOW)
-    await sync_to_async(is_sound)(server, races)
+    await sync_to_async(is_sound)(server, races, dice)
 
 
 def launched(owner: User, n: int) -> list[int]:
@@ -105,7 +106,7 @@ async def forbidden(
         mailing_id = dice.choice(await are_waiting(left, server))
         left.remove(mailing_id)
         yield Race(mailing_id, how, await sync_to_async(forbid)(owner, mailing_id, how, dice))
-        await asyncio.sleep(dice.uniform(0, 0.02))
+        await asyncio.sleep(dice.uniform(0, 0.01))
 
 
 async def are_waiting(mailing_ids: Iterable[int], server: HoldingServer) -> list[int]:
@@ -133,10 +134,12 @@ async def all_settled(races: list[Race]) -> bool:
 
 
 def last_bodies(server: HoldingServer, races: list[Race]) -> dict[str, float]:
-    """How many seconds after it was forbidden the last body of each kind had come."""
+    """How many seconds after it was forbidden the last body of each kind had come; 0 where none came later."""
     last = {mail.mail_from: mail.at for mail in server.accepted}
-    late = [(race.how, last.get(sender_of(race.mailing_id), 0.0) - race.holds_from) for race in races]
-    return {how: max(seconds for kind, seconds in late if kind == how) for how in HOW}
+    late = dict.fromkeys(HOW, 0.0)
+    for race in races:
+        late[race.how] = max(late[race.how], last.get(sender_of(race.mailing_id), 0.0) - race.holds_from)
+    return late
 
 
 def stopped_mails(server: HoldingServer, races: list[Race]) -> Counter[str]:
@@ -145,10 +148,11 @@ def stopped_mails(server: HoldingServer, races: list[Race]) -> Counter[str]:
     return Counter(kinds[sender] for sender, _recipient in server.stopped())
 
 
-def is_sound(server: HoldingServer, races: list[Race]) -> None:
+def is_sound(server: HoldingServer, races: list[Race], dice: random.Random) -> None:
     sent = Delivery.objects.filter(state="sent").values_list("message_id", flat=True)
     assert sorted(sent) == sorted(mail.message_id for mail in server.accepted)
     for race in races:
         states = Delivery.objects.filter(mailing=race.mailing_id).values_list("state", flat=True)
         assert set(states) <= {"sent", HOW[race.how]}
+    for race in dice.sample(races, AUDITED):  # all of them would take as long as half of the races
         assert [check for check in audit_mailing(race.mailing_id) if not check.ok] == []

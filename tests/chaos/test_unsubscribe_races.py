@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 import pytest
 from asgiref.sync import sync_to_async
 
-from core.models import User
 from mailer.consent import unsubscribe
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.engine import Until
@@ -55,9 +54,9 @@ async def test_nothing_goes_to_an_address_a_second_after_it_was_unsubscribed(
         stop.set()
         await running
     last = {mail.rcpt_to: mail.at for mail in server.accepted}
-    latest = max(last.get(address, 0.0) - moment for address, moment in unsubscribed.items())
+    latest = max(0.0, *(last.get(address, 0.0) - moment for address, moment in unsubscribed.items()))
     stopped = {to for _sender, to in server.stopped()} & unsubscribed.keys()
-    words = f"{len(stopped)} mails stopped, the last body at {latest:+.2f} s"
+    words = f"{len(stopped)} mails stopped, the last body after {latest:.2f} s"
     report.add(f"{sizes.unsubscribed} unsubscribed while in hand", also=words)
     assert latest <= GRACE
     assert stopped

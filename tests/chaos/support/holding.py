@@ -1,4 +1,4 @@
-"""A mail server that lets every sender wait between its recipient and its mail, so that what is begun comes due late."""
+"""A mail server that keeps every mail waiting once it has begun, so that some come due late."""
 
 from __future__ import annotations
 

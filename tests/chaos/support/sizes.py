@@ -38,8 +38,8 @@ FULL = Sizes(
     restarts=5,
     outage=60.0,
     rate_kept=0.95,
-    at_once=120,
-    rounds=2 if IS_SQLITE else 5,
+    at_once=150,
+    rounds=2 if IS_SQLITE else 4,
     unsubscribed=20 if IS_SQLITE else 200,
 )
 SHORT = Sizes(
