@@ -28,6 +28,8 @@ class Sizes:
     at_once: int  # mailings in a round of races, each of which is stopped: a third of them in each way
     rounds: int
     unsubscribed: int  # addresses, while their mail is in a sender's hands
+    examples: int  # of random commands
+    steps: int  # in each
 
 
 FULL = Sizes(
@@ -41,6 +43,8 @@ FULL = Sizes(
     at_once=150,
     rounds=2 if IS_SQLITE else 4,
     unsubscribed=20 if IS_SQLITE else 200,
+    examples=60,
+    steps=60,
 )
 SHORT = Sizes(
     mails=300,
@@ -53,6 +57,8 @@ SHORT = Sizes(
     at_once=30,
     rounds=1,
     unsubscribed=20,
+    examples=8,
+    steps=40,
 )
 SIZES = FULL if IS_FULL else SHORT
 
