@@ -78,7 +78,8 @@ def compare(mailing: Mailing, log: AcceptLog, resent: Collection[int] = ()) -> F
 def _known_to_be_perhaps_twice(mailing: Mailing) -> set[str]:
     """By what the pages say: flagged, or uncertain still."""
     uncertain = Delivery.objects.filter(mailing=mailing, state=State.UNCERTAIN)
-    return {email for found in (perhaps_twice(mailing.pk), uncertain) for email in found.values_list("email", flat=True)}
+    found = (perhaps_twice(mailing.pk), uncertain)
+    return {email for deliveries in found for email in deliveries.values_list("email", flat=True)}
 
 
 def _copies_explained(delivery: Delivery, resent: Collection[int]) -> int:

@@ -19,11 +19,14 @@ class Sizes:
     """How often, how many, and how long (in seconds)."""
 
     mails: int  # of the mailing in which senders are killed
-    crowd: int  # of the smaller ones
     kills: int
+    mails_one_by_one: int  # the same, where mails go one by one
+    kills_one_by_one: int
+    crowd: int  # of the smaller mailings
     terminations: int
     restarts: int
     outage: float
+    look: float  # at a rate
     rate_kept: float  # the part of the rate that must be left while Redis is away; short looks are noisy
     at_once: int  # mailings in a round of races, each of which is stopped: a third of them in each way
     rounds: int
@@ -34,11 +37,14 @@ class Sizes:
 
 FULL = Sizes(
     mails=10_000,
-    crowd=600,
     kills=25,
-    terminations=20,
+    mails_one_by_one=1000,
+    kills_one_by_one=5,
+    crowd=600,
+    terminations=5 if IS_SQLITE else 20,
     restarts=5,
     outage=60.0,
+    look=5.0,
     rate_kept=0.95,
     at_once=150,
     rounds=2 if IS_SQLITE else 4,
@@ -48,11 +54,14 @@ FULL = Sizes(
 )
 SHORT = Sizes(
     mails=300,
-    crowd=240,
     kills=2,
+    mails_one_by_one=300,
+    kills_one_by_one=2,
+    crowd=240,
     terminations=2,
     restarts=1,
-    outage=1.5,
+    outage=3.0,
+    look=1.5,
     rate_kept=0.8,
     at_once=30,
     rounds=1,
