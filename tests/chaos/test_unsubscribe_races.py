@@ -41,7 +41,7 @@ async def test_nothing_goes_to_an_address_a_second_after_it_was_unsubscribed(
     """Each of them is in a sender's hands at that moment, every other one's mail begun."""
     mailing = await sync_to_async(launched)(RECIPIENTS)
     unsubscribed: dict[str, float] = {}
-    with HoldingServer() as server:
+    with (server := HoldingServer()):
         site(server)
         monkeypatch.setattr("mailer.delivery.gate.TRUSTED_FOR", 0.9)
         running = asyncio.create_task(send(Until.STOPPED, concurrency=CONNECTIONS, stop=(stop := asyncio.Event())))
