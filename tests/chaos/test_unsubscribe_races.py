@@ -45,14 +45,16 @@ async def test_nothing_goes_to_an_address_a_second_after_it_was_unsubscribed(
         site(server)
         monkeypatch.setattr("mailer.delivery.gate.TRUSTED_FOR", 0.9)
         running = asyncio.create_task(send(Until.STOPPED, concurrency=CONNECTIONS, stop=(stop := asyncio.Event())))
-        while len(unsubscribed) < sizes.unsubscribed:
-            delivery = await one_in_hand(mailing, unsubscribed, dice, server if len(unsubscribed) % 2 else None)
-            await sync_to_async(unsubscribe)(delivery)
-            unsubscribed[delivery.email] = time.time()
-            await asyncio.sleep(dice.uniform(0, 0.02))
-        await asyncio.sleep(GRACE)
-        stop.set()
-        await running
+        try:
+            while len(unsubscribed) < sizes.unsubscribed:
+                delivery = await one_in_hand(mailing, unsubscribed, dice, server if len(unsubscribed) % 2 else None)
+                await sync_to_async(unsubscribe)(delivery)
+                unsubscribed[delivery.email] = time.time()
+                await asyncio.sleep(dice.uniform(0, 0.02))
+            await asyncio.sleep(GRACE)
+        finally:
+            stop.set()
+            await running
     last = {mail.rcpt_to: mail.at for mail in server.accepted}
     latest = max(0.0, *(last.get(address, 0.0) - moment for address, moment in unsubscribed.items()))
     stopped = {to for _sender, to in server.stopped()} & unsubscribed.keys()
