@@ -40,7 +40,7 @@ check: .venv/dev ## Check style and types, then run every test
 chaos: export CHAOS = full
 chaos: AT_ONCE =
 chaos: export CHAOS_SEED = $(SEED)
-chaos: .venv/dev ## Kill, stop, freeze and cut off everything, for a quarter of an hour (SEED=7 for other dice)
+chaos: .venv/dev ## Kill, stop, freeze and cut off everything, for twelve minutes at most (SEED=7 for other dice)
 	@$(EXPERIMENTS)
 
 # Both databases, then one table, whatever has failed. The whole form one after another, for it measures rates.

@@ -52,7 +52,7 @@ def test_fifty_at_once_start_one_run(owner: User, report: Report) -> None:
 
 
 def test_what_was_launched_is_what_is_sent(
-    launched: Callable[[int], Mailing], site: Callable[[SmtpServer], None]
+    launched: Callable[[int], Mailing], site: Callable[[SmtpServer], None], report: Report
 ) -> None:
     """Whatever becomes of the message and the recipients meanwhile, and the ledger still says to whom."""
     mailing = launched(60)
@@ -68,6 +68,7 @@ def test_what_was_launched_is_what_is_sent(
 
             async_to_sync(send)(Until.ALL_CLOSED, concurrency=2, on_recorded=meddle)
             people.submit(connections.close_all).result()
+    report.add("edited and deleted in mid-mailing", also=f"{len(server.accepted)} mails taken, as launched")
     subjects = Counter(line for mail in server.accepted for line in mail.content.split(b"\r\n") if b"Subject" in line)
     assert subjects == {b"Subject: News": 60}
     assert {mail.rcpt_to for mail in server.accepted} == {f"r{n}@example.com" for n in range(60)}

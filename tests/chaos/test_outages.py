@@ -14,13 +14,12 @@ from mailer.rates import SECOND, Rate
 from mailer.throttling import set_rate
 from tests.chaos.support.accept_log import AcceptLog
 from tests.chaos.support.compare import compare
-from tests.chaos.support.lasting import OwnPostgres, frozen, on_postgres_of_its_own
+from tests.chaos.support.lasting import OwnPostgres, OwnRedis, on_postgres_of_its_own
 from tests.chaos.support.proxy import Proxy
 from tests.chaos.support.report import Report
 from tests.chaos.support.senders import Senders, let_time_pass, terminate, wait_until
 from tests.chaos.support.sink import Plan, Sink
 from tests.chaos.support.sizes import SEED, Sizes, full_only, once
-from tests.support.servers import start_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,16 +60,16 @@ def test_a_database_that_crashes_loses_and_doubles_nothing(
         wait_until(lambda: is_completed(mailing))
         terminate(process)
     found = compare(mailing, log)
-    report.add(
-        f"{sizes.restarts} PostgreSQL crashes", found, 0, f"at most {max(without_ledger)} sent while it was away"
-    )
+    also = f"{charged(mailing)} charged, at most {max(without_ledger)} sent while it was away"
+    report.add(f"{sizes.restarts} PostgreSQL crashes", found, 0, also)
     found.assert_clean()
     assert found.uncertain == 0
+    assert charged(mailing) == 0
     assert max(without_ledger) <= 2 * CONNECTIONS
 
 
 @once
-def test_a_frozen_redis_takes_nothing_of_the_rate(
+def test_a_redis_that_is_frozen_and_then_gone_takes_nothing_of_the_rate(
     launched: Callable[[int], Mailing],
     log: AcceptLog,
     tmp_path: Path,
@@ -78,29 +77,31 @@ def test_a_frozen_redis_takes_nothing_of_the_rate(
     sizes: Sizes,
     report: Report,
 ) -> None:
-    look = max(sizes.outage / 6, 1.5)
-    mailing = launched(int(LIMIT * (WARMING_UP + look + sizes.outage + look)))
+    mailing = launched(int(LIMIT * (WARMING_UP + sizes.look + sizes.outage + sizes.look)))
     set_rate(mailing.owner, Rate(LIMIT, SECOND), mailing)
-    redis = start_redis(tmp_path_factory.mktemp("own-redis"))
+    redis = OwnRedis(tmp_path_factory.mktemp("own-redis"))
     with (
         Sink(log.path, Plan(SEED, pace=CONNECTIONS / LIMIT / 2)) as sink,
         Senders(tmp_path, sink.port, CONNECTIONS, {"REDIS_URL": redis.url}) as senders,
     ):
         process = senders.watch()
         log.wait_for(int(LIMIT * WARMING_UP))
-        before = rate(log, look)
-        with frozen(redis):
-            during = rate(log, sizes.outage)
-        after = rate(log, look)
+        before = rate(log, sizes.look)
+        with redis.frozen():
+            frozen = rate(log, sizes.outage / 2)
+        with redis.gone():
+            gone = rate(log, sizes.outage / 2)
+        after = rate(log, sizes.look)
         wait_until(lambda: is_completed(mailing))
         terminate(process)
     redis.stop()
     found = compare(mailing, log)
-    rates = f"{before:.0f}, {during:.0f}, {after:.0f} of {LIMIT} mails/s"
-    report.add(f"Redis frozen for {sizes.outage:g} s", found, 0, rates)
+    rates = f"{before:.0f}, {frozen:.0f}, {gone:.0f}, {after:.0f} of {LIMIT} mails/s, {charged(mailing)} charged"
+    report.add(f"Redis frozen, then gone, for {sizes.outage / 2:g} s each", found, 0, rates)
     found.assert_clean()
     assert found.uncertain == 0
-    assert during >= sizes.rate_kept * (before + after) / 2
+    assert charged(mailing) == 0
+    assert min(frozen, gone) >= sizes.rate_kept * LIMIT
 
 
 @once
@@ -124,12 +125,11 @@ def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
         wait_until(lambda: is_completed(mailing, time_passes=True))
         terminate(process)
     found = compare(mailing, log)
-    charged = Attempt.objects.filter(mailing=mailing, status=Attempt.Status.FAILURE).count()
-    also = f"{charged} charged, {connects} connects meanwhile"
+    also = f"{charged(mailing)} charged, {connects} connects meanwhile"
     report.add(f"SMTP refused for {sizes.outage:g} s", found, CONNECTIONS, also)
     found.assert_clean()
     assert found.uncertain <= CONNECTIONS  # the mails whose reply the cut has swallowed
-    assert charged == 0
+    assert charged(mailing) == 0
     assert connects <= 10
 
 
@@ -164,6 +164,10 @@ def test_a_slow_line_that_breaks_loses_and_doubles_nothing(
     report.add(f"{sizes.restarts} resets of a slow line", found, bound)
     found.assert_clean()
     assert found.uncertain <= bound
+
+
+def charged(mailing: Mailing) -> int:
+    return Attempt.objects.filter(mailing=mailing, status=Attempt.Status.FAILURE).count()
 
 
 def is_completed(mailing: Mailing, time_passes: bool = False) -> bool:

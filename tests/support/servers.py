@@ -84,9 +84,14 @@ def start_redis(folder: Path) -> Server:
     """Redis 6.2 or newer, or Valkey, which speaks the same, empty. Raises ServerMissing."""
     if given := os.environ.get("TEST_REDIS_URL"):
         return Server(given, f"{_redis_version(given)} (TEST_REDIS_URL)", _leave_alone)
+    return start_own_redis(folder)
+
+
+def start_own_redis(folder: Path, port: int | None = None) -> Server:
+    """The same, whatever the environment names; where it has run in this folder before, it may run again."""
     program, source = _redis_program()
     data = folder / "redis"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
 
     def command(port: int) -> list[str]:
         quiet = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(data)]
@@ -95,7 +100,7 @@ def start_redis(folder: Path) -> Server:
     def version(port: int) -> str:
         return _redis_version(f"redis://127.0.0.1:{port}")
 
-    port, said, stop = _start(command, version, data, None)
+    port, said, stop = _start(command, version, data, None, port)
     return Server(f"redis://127.0.0.1:{port}", f"{said} ({source})", stop)
 
 

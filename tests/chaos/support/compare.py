@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mailer.audience import audience
 from mailer.delivery.audit import audit_mailing
+from mailer.delivery.doubt import perhaps_twice
 from mailer.models import Attempt, Delivery, Mailing
 from tests.chaos.support.accept_log import AcceptLog
 from tests.support.mailings import counted, really_counted
@@ -28,7 +29,9 @@ class Findings:
     """The server has the mail, but the ledger says neither *sent* nor *uncertain*."""
     uncertain: int
     flagged: int
-    """Second copies that follow an uncertain attempt and a person's choice."""
+    """Second copies of which the ledger says that there may be two, or that nobody knows."""
+    unflagged: list[str]
+    """Mailed twice, and the ledger does not say so."""
     differences: list[str]
 
     def numbers(self) -> dict[str, int]:
@@ -45,6 +48,7 @@ class Findings:
             "lost": self.lost,
             "duplicates": self.duplicates,
             "untracked": self.untracked,
+            "unflagged": self.unflagged,
             "differences": self.differences,
         }
         wrong = {name: what[:10] for name, what in found.items() if what}
@@ -57,6 +61,7 @@ def compare(mailing: Mailing, log: AcceptLog, resent: Collection[int] = ()) -> F
     deliveries = list(Delivery.objects.filter(mailing=mailing).prefetch_related("attempts"))
     by_address = {delivery.email: delivery for delivery in deliveries}
     explained = {delivery.email: _copies_explained(delivery, resent) for delivery in deliveries}
+    known = _known_to_be_perhaps_twice(mailing)
     people = set(audience(mailing).values_list("email", flat=True))
     return Findings(
         mails=len(deliveries),
@@ -64,9 +69,17 @@ def compare(mailing: Mailing, log: AcceptLog, resent: Collection[int] = ()) -> F
         duplicates=sorted(to for to, copies in log.accepted.items() if copies > explained.get(to, 0)),
         untracked=sorted(to for to in log.accepted if not _is_tracked(by_address.get(to))),
         uncertain=sum(delivery.state == State.UNCERTAIN for delivery in deliveries),
-        flagged=sum(copies - 1 for copies in log.accepted.values()),
+        flagged=sum(copies - 1 for to, copies in log.accepted.items() if to in known),
+        unflagged=sorted(to for to, copies in log.accepted.items() if copies > 1 and to not in known),
         differences=[*_differences(mailing, deliveries, log, resent), *_audit(mailing)],
     )
+
+
+def _known_to_be_perhaps_twice(mailing: Mailing) -> set[str]:
+    """By what the pages say: flagged, or uncertain still."""
+    uncertain = Delivery.objects.filter(mailing=mailing, state=State.UNCERTAIN)
+    found = (perhaps_twice(mailing.pk), uncertain)
+    return {email for deliveries in found for email in deliveries.values_list("email", flat=True)}
 
 
 def _copies_explained(delivery: Delivery, resent: Collection[int]) -> int:

@@ -16,7 +16,7 @@ import redis
 from django.core.management import call_command
 from django.db import connection
 
-from tests.support.servers import Server, database_variables, start_own_postgres
+from tests.support.servers import Server, database_variables, start_own_postgres, start_own_redis
 
 
 class OwnPostgres:
@@ -78,13 +78,33 @@ def _disconnect() -> None:
     connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's backend alone
 
 
-@contextmanager
-def frozen(server: Server) -> Iterator[None]:
-    """The Redis server takes connections and bytes, and answers nothing."""
-    with redis.Redis.from_url(server.url) as client:
-        info: dict[str, Any] = client.info("server")
-    os.kill(info["process_id"], signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(info["process_id"], signal.SIGCONT)
+class OwnRedis:
+    """Remembers nothing when it is started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = start_own_redis(folder)
+        self.url = self._server.url
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and bytes, and answers nothing."""
+        with redis.Redis.from_url(self.url) as client:
+            info: dict[str, Any] = client.info("server")
+        os.kill(info["process_id"], signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(info["process_id"], signal.SIGCONT)
+
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """Its process has ended; afterwards another is there at the same port."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self._server = start_own_redis(self._folder, urlsplit(self.url).port)
