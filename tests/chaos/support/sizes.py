@@ -49,7 +49,7 @@ FULL = Sizes(
     at_once=150,
     rounds=2 if IS_SQLITE else 4,
     unsubscribed=20 if IS_SQLITE else 200,
-    examples=60,
+    examples=40,
     steps=60,
 )
 SHORT = Sizes(
