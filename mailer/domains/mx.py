@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
@@ -24,10 +25,16 @@ async def check_mx(dns: Lookups, domain: str) -> Result:
     elif NULL_MX in lookup.records:
         found.add(Status.FAIL, _("%(domain)s says that it takes no mail (a null MX).") % {"domain": domain})
     elif lookup.records:
-        await _judge_hosts(dns, found, [record.partition(" ")[2] for record in lookup.records])
+        await _judge_hosts(dns, found, _in_order(lookup.records))
     else:
         await _judge_address(dns, found, domain)
     return found
+
+
+def _in_order(records: Iterable[str]) -> list[str]:
+    """The hosts, as a sender tries them: the DNS gives them in any order."""
+    preferred = sorted((int(preference), host) for preference, _space, host in (r.partition(" ") for r in records))
+    return [host for _preference, host in preferred]
 
 
 async def _judge_hosts(dns: Lookups, found: Result, hosts: list[str]) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 import tracemalloc
 from datetime import UTC, datetime
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailer.merge_fence import LOADING_TAGS
 from mailer.merge_tags import EXAMPLE, TemplateProblem, compile_template
+from tests.support.cost import at_most
 
 CONTEXT = {"recipient": EXAMPLE}
 pieces = st.sampled_from(
@@ -103,10 +103,8 @@ def test_it_loads_nothing_from_elsewhere(name: str) -> None:
     ],
 )
 def test_it_does_not_loop_for_ever(source: str) -> None:
-    started = time.thread_time()
-    with pytest.raises(TemplateProblem):
+    with at_most(1), pytest.raises(TemplateProblem):
         compile_template(source).render(CONTEXT)
-    assert time.thread_time() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -160,10 +158,8 @@ LONG = 190_000  # characters; a message may have 200,000
     ids=lambda source: source[:30],
 )
 def test_it_says_soon_what_it_will_not_read(source: str) -> None:
-    started = time.thread_time()
-    with pytest.raises(TemplateProblem) as caught:
+    with at_most(0.2), pytest.raises(TemplateProblem) as caught:
         compile_template(source)
-    assert time.thread_time() - started < 0.2
     assert caught.value.line == 1
 
 
