@@ -13,7 +13,7 @@ from django.db import models, transaction
 from django.forms import BaseForm, ModelChoiceField
 from django.test import Client
 
-import core
+import core.forms
 import mailer.forms
 from core.models import User
 from mailer.models import Attachment, Delivery, Mailing, Message, Recipient, Suppression
@@ -27,8 +27,12 @@ KNOWN = {("MailingForm", "message")}
 
 
 def forms() -> Iterator[type[BaseForm]]:
-    modules = [import_module(f"mailer.forms.{found.name}") for found in iter_modules(mailer.forms.__path__)]
-    modules += [import_module(f"core.{found.name}") for found in iter_modules(core.__path__) if "forms" in found.name]
+    packages = (mailer.forms, core.forms)
+    modules = [
+        import_module(f"{package.__name__}.{found.name}")
+        for package in packages
+        for found in iter_modules(package.__path__)
+    ]
     for module in modules:
         for _name, found in inspect.getmembers(module, inspect.isclass):
             if issubclass(found, BaseForm) and found.__module__ == module.__name__:

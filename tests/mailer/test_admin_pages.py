@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
@@ -44,7 +45,8 @@ from tests.support.results import ACCEPTED, UNCERTAIN, a_worker, claimed, result
 pytestmark = pytest.mark.django_db
 
 OURS: list[type[Model]] = [model for app in ("core", "mailer") for model in apps.get_app_config(app).get_models()]
-READ_ONLY = [Attachment, Attempt, AttemptCount, AuditEntry, Decision, Delivery, FrozenAttachment]
+OURS.append(EmailAddress)
+READ_ONLY = [EmailAddress, Attachment, Attempt, AttemptCount, AuditEntry, Decision, Delivery, FrozenAttachment]
 READ_ONLY += [Instance, MailingContent, MailingCount, SentTest, Suppression, Throttle, Worker]
 SEARCHES = ["", "r1@example.com", "owner@example.com", "1", "#1", "absent words", "'", "9" * 30, "²"]
 

@@ -21,7 +21,8 @@ def patterns(resolver: URLResolver, namespace: str = "", route: str = "") -> Ite
             yield f"{namespace}{pattern.name or f'/{route}{pattern.pattern}'}", pattern
 
 
-URLS = dict(patterns(get_resolver()))
+ALL = list(patterns(get_resolver()))
+URLS = dict(ALL)
 OURS = {name: pattern for name, pattern in URLS.items() if not name.startswith("admin:")}
 ADMIN = {name: pattern for name, pattern in URLS.items() if name.startswith("admin:")}
 
