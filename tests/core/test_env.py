@@ -138,6 +138,7 @@ def test_it_has_other_defaults_under_the_embedded_start() -> None:
     embedded = Settings({"EMBEDDED": "True"})
     assert (embedded["DEBUG"], embedded["EMAIL_HOST"], embedded["EMAIL_USE_TLS"]) == (True, "127.0.0.1", False)
     assert (Settings({})["DEBUG"], Settings({})["EMAIL_HOST"]) == (False, "")
+    assert (embedded["NEW_ACCOUNT_DAILY_CAP"], Settings({})["NEW_ACCOUNT_DAILY_CAP"]) == (0, 100)
 
 
 @pytest.mark.parametrize("line", ["DB_PORT = 5433", "DB_PORT", " DB_PORT=5433", "- DB_PORT=5433"])
