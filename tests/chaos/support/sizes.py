@@ -9,8 +9,6 @@ import pytest
 
 IS_FULL = os.environ.get("CHAOS") == "full"
 SEED = int(os.environ.get("CHAOS_SEED") or 1)
-
-
 IS_SQLITE = os.environ.get("TEST_DB") == "sqlite"
 
 
