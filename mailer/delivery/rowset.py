@@ -54,4 +54,4 @@ SQLITE_ARRAYS = ("json_group_array", "json_array")
 
 def _untyped(moment: datetime) -> str:
     """As Django keeps a moment on SQLite: in UTC, without saying so."""
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
+    return str(moment.astimezone(UTC)).removesuffix("+00:00")
