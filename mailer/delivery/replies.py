@@ -32,7 +32,8 @@ class ReplyParser:
 
     def feed(self, data: bytes) -> Iterator[Reply]:
         """The replies that these bytes complete, one by one. Raises BrokenStream after the last good one."""
-        *lines, self._unread = (self._unread + data).split(b"\n")
+        lines = (self._unread + data).split(b"\n")
+        self._unread = lines.pop()
         for line in lines:
             if not self._lines and (reply := _short_reply(line)) is not None:
                 yield reply
