@@ -22,6 +22,9 @@ class Line(Protocol):
     @property
     def is_usable(self) -> bool: ...
 
+    def news(self) -> asyncio.Future[None]:
+        """What a transaction waits on."""
+
     def say(self, mail: SmtpTransaction, data: bytes) -> None:
         """Write what one reply is owed to."""
 
@@ -177,11 +180,11 @@ class SmtpTransaction:
 
     def _settle(self, outcome: Outcome) -> None:
         self._outcome = outcome
-        self._line.is_settled(self, needs_reset=not self.is_handed_over)
+        self._line.is_settled(self, needs_reset=self._phase is not Phase.BODY)
         self._wake()
 
     def _news(self) -> asyncio.Future[None]:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._line.news()
         return self._waiter
 
     def _wake(self) -> None:
