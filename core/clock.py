@@ -42,6 +42,9 @@ def shifted(by: timedelta) -> Iterator[None]:
         _shift = before
 
 
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 def seconds() -> float:
     """A count of seconds for durations and leases: it never jumps, and runs on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    return time.clock_gettime(CLOCK)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from mailer.delivery.connection import ConnectFailed, Connection, OpenConnection
-from mailer.delivery.outcome import Outcome, Scope
+from mailer.delivery.outcome import Kind, Outcome, Scope
 
 DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)  # seconds
 # A failed login counts towards a lock-out, so it is tried again rarely.
@@ -77,7 +77,9 @@ class Breaker:
 
     def hear(self, outcome: Outcome) -> None:
         """What became of a mail. Only what is about the server as a whole opens it."""
-        if outcome.breaks and outcome.reply_code != 421:
+        if outcome.kind is Kind.ACCEPTED:
+            self.mail_passed()
+        elif outcome.breaks and outcome.reply_code != 421:
             self._breaks += 1
             if self._on_trial or self._breaks >= BREAKS_IN_A_ROW:
                 self._open(outcome.server_response, Scope.CONNECTION, answers=True)

@@ -28,6 +28,7 @@ class SmtpChannel(asyncio.Protocol):
     def __init__(
         self, transport: asyncio.Transport, extensions: Mapping[str, str], timeouts: Timeouts | None = None
     ) -> None:
+        self.news = asyncio.get_running_loop().create_future  # to ask for the loop each time costs as much again
         self._transport = transport
         self._extensions = extensions
         self.takes_riders = "pipelining" in extensions

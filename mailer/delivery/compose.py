@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from typing import NamedTuple
 
 from mailer.addresses import ascii_address
 from mailer.delivery.bodies import Body, Text
@@ -40,8 +41,7 @@ class Content:
     mark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What SMTP sees. `content` is the whole mail in CRLF lines, not dot-stuffed."""
 
     mail_from: str
@@ -50,8 +50,7 @@ class Envelope:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Addressee:
+class Addressee(NamedTuple):
     """Whom one mail goes to and what it is filled in with. Without `unsubscribe_url` the mail offers none."""
 
     email: str
@@ -75,7 +74,7 @@ class Composer:
         text, html = Text(content.text), Text(content.html, escape=True) if content.html else None
         name, address = parseaddr(content.from_email)
         self._mail_from = ascii_address(one_line(address))
-        self._from = mailbox(name, self._mail_from)
+        self._sender = f"From: {mailbox(name, self._mail_from)}\r\n"
         self._mailto = content.unsubscribe_mailto
         secret = "\0".join((content.token, content.subject, content.text, content.html))
         self._pieces = laid_out(_fixed_headers(content), text, html, content.attachments, secret)
@@ -93,7 +92,7 @@ class Composer:
         context["mailing"] = {"subject": subject}
         rcpt_to = ascii_address(addressee.email)
         head = (
-            f"From: {self._from}\r\n"
+            f"{self._sender}"
             f"To: {mailbox(addressee.full_name, rcpt_to)}\r\n"
             f"Subject: {subject_value}\r\n"
             f"Date: {date_value(addressee.date)}\r\n"
@@ -114,7 +113,8 @@ class Composer:
         return subject, self._header_of(subject)
 
     def _header_of(self, subject: str) -> str:
-        return unstructured(one_line(f"{self._mark}{subject}"))
+        """`subject` is on one line already."""
+        return unstructured(one_line(self._mark + subject) if self._mark else subject)
 
 
 def _fixed_headers(content: Content) -> str:

@@ -51,6 +51,7 @@ class Gate:
         self._suppressed: frozenset[int] = frozenset()
         self._trusted_until = 0.0
         self._lease_until = 0.0
+        self._known_until = 0.0  # the earlier of the two
         self._updated = asyncio.Event()
 
     def update(self, seen: Look, asked_at: float) -> None:
@@ -58,10 +59,12 @@ class Gate:
         self._ends = {mailing: asked_at + left for mailing, left in seen.seconds_left.items()}
         self._suppressed = seen.suppressed
         self._trusted_until = asked_at + TRUSTED_FOR
+        self._known_until = min(self._trusted_until, self._lease_until)
         self._updated.set()
 
     def lease_held_until(self, moment: float) -> None:
         self._lease_until = moment
+        self._known_until = min(self._trusted_until, self._lease_until)
 
     async def is_fresh(self) -> bool:
         """Whether the last look can be gone by; where not, after waiting a moment for the next one."""
@@ -80,4 +83,4 @@ class Gate:
     def is_open(self, mailing_id: int) -> bool:
         """Whether bodies of this mailing may be handed over at this moment."""
         now = self._clock()
-        return now < min(self._ends.get(mailing_id, 0.0), self._trusted_until, self._lease_until)
+        return now < self._known_until and now < self._ends.get(mailing_id, 0.0)

@@ -20,7 +20,7 @@ FOLD_AT = 76  # octets (RFC 2047 §2)
 # of surrogate pairs, which no encoding takes.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 SPECIALS = re.compile(r'[()<>\[\]:;@\\,."]')  # RFC 5322 §3.2.3: a name with one of these is quoted
-UNFIT_FOR_URL = re.compile(r"[^!-~]|[<>\"\\^`{|}]")
+UNFIT_FOR_URL = re.compile(r"[^!#-;=?-\[\]_a-z~]")  # what is not visible ASCII, and <>"\^`{|}
 MEDIA_TYPE = re.compile(r"(application|audio|font|image|model|text|video)/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_.()+-][A-Za-z0-9_.()+ -]{0,58}(?<! )")
 UNFIT_FOR_ID = re.compile(r"[^A-Za-z0-9_.@+-]+")
@@ -114,7 +114,11 @@ def _offer(url: str) -> str:
 
 def url_value(url: str) -> str:
     """The URL with all that could end it, or its line, percent-encoded."""
-    return UNFIT_FOR_URL.sub(lambda found: quote(found[0].encode(errors="replace"), safe=""), url)
+    return UNFIT_FOR_URL.sub(_percent_encoded, url)
+
+
+def _percent_encoded(found: re.Match[str]) -> str:
+    return quote(found[0].encode(errors="replace"), safe="")
 
 
 def media_type(text: str) -> str:

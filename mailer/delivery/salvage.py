@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 
 from django.db import DataError, IntegrityError, connection, transaction
 
@@ -42,8 +41,9 @@ def _savepoint() -> AbstractContextManager[object]:
 
 def _record_without_words(worker_id: int, result: Result, counted_by: int | None, error: Exception) -> Recorded:
     logger.error("Delivery %d: its result is recorded without words: %s", result.claim.delivery_id, error)
-    outcome = replace(result.outcome, reply_code=_plausible(result.outcome.reply_code), enhanced_code="")
-    return record(worker_id, [result._replace(outcome=replace(outcome, server_response=NOT_STORED))], counted_by)
+    code = _plausible(result.outcome.reply_code)
+    outcome = result.outcome._replace(reply_code=code, enhanced_code="", server_response=NOT_STORED)
+    return record(worker_id, [result._replace(outcome=outcome)], counted_by)
 
 
 def _plausible(reply_code: int | None) -> int | None:

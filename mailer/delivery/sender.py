@@ -157,10 +157,8 @@ class Sender:
 
     def _compose(self, claim: Claim) -> Envelope | Outcome:
         composer = self._composers[claim.mailing_id]
-        if isinstance(composer, KeyProblem):  # its text names the file, which is not for everybody
-            return rejected_here(KEY_UNUSABLE, scope=Scope.MAILING)
-        if isinstance(composer, TemplateProblem):
-            return rejected_here(str(composer), scope=Scope.MAILING)
+        if not isinstance(composer, Composer):
+            return _not_composed(composer)
         try:
             return composer.compose(self._addressee(claim))
         except TemplateProblem as problem:
@@ -216,6 +214,11 @@ class Sender:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.quit()
+
+
+def _not_composed(problem: Problem) -> Outcome:
+    """A key's problem is not told: its text names the file, which is not for everybody."""
+    return rejected_here(KEY_UNUSABLE if isinstance(problem, KeyProblem) else str(problem), scope=Scope.MAILING)
 
 
 def _now() -> datetime:

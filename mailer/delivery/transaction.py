@@ -13,7 +13,7 @@ from typing import Protocol
 from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, classify_reply, withheld
 from mailer.delivery.steps import GO_AHEAD, REFUSED, Step, Steps, leaves_out_of_step
-from mailer.delivery.wire import chunks, wire_format
+from mailer.delivery.wire import CHUNK, chunks, wire_format
 
 
 class Line(Protocol):
@@ -21,6 +21,9 @@ class Line(Protocol):
 
     @property
     def is_usable(self) -> bool: ...
+
+    def news(self) -> asyncio.Future[None]:
+        """What a transaction waits on."""
 
     def say(self, mail: SmtpTransaction, data: bytes) -> None:
         """Write what one reply is owed to."""
@@ -62,11 +65,18 @@ class SmtpTransaction:
         while not (self._is_invited or self.is_over):
             await self._news()
         if self._is_invited:
-            *pieces, self._last_chunk = chunks(wire_format(self._content))
-            for piece in pieces:
-                if not self.is_over:
-                    await self._line.upload(piece)
+            self._last_chunk = await self._uploaded(wire_format(self._content))
         return not self.is_over
+
+    async def _uploaded(self, data: bytes) -> bytes:
+        """Give the server all of it but the last chunk, which is returned."""
+        if len(data) <= CHUNK:
+            return data
+        *pieces, last = chunks(data)
+        for piece in pieces:
+            if not self.is_over:
+                await self._line.upload(piece)
+        return last
 
     def hand_over(self) -> None:
         if not self.is_over and self._line.is_usable:
@@ -170,11 +180,11 @@ class SmtpTransaction:
 
     def _settle(self, outcome: Outcome) -> None:
         self._outcome = outcome
-        self._line.is_settled(self, needs_reset=not self.is_handed_over)
+        self._line.is_settled(self, needs_reset=self._phase is not Phase.BODY)
         self._wake()
 
     def _news(self) -> asyncio.Future[None]:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._line.news()
         return self._waiter
 
     def _wake(self) -> None:

@@ -45,7 +45,7 @@ def wire_format(content: bytes) -> bytes:
         content = LINE_ENDS.sub(b"\r\n", content)
     if not content.endswith(b"\r\n"):
         content += b"\r\n"
-    if content.rfind(b"\n.") >= 0:  # twice as fast as to look for it from the start, or to replace what is not there
+    if content.rfind(b"\r\n.") >= 0:  # twice as fast as to look for it from the start, or to replace what is not there
         content = content.replace(b"\r\n.", b"\r\n..")
     return b"".join((b"." if content.startswith(b".") else b"", content, b".\r\n"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -126,5 +125,5 @@ def test_a_name_is_written_as_plainly_as_may_be(name: str, header: str) -> None:
 def test_each_mail_has_its_own_date() -> None:
     composer = Composer(Content("News", "Hello", "s@example.com"))
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    mails = [composer.compose(to).content for to in (addressee(), replace(addressee(), date=at))]
+    mails = [composer.compose(to).content for to in (addressee(), addressee()._replace(date=at))]
     assert [parsed(mail)["Date"].datetime for mail in mails] == [DATE, at]

@@ -194,7 +194,7 @@ def test_it_ignores_a_damaged_line_and_proves_nothing_any_more(tmp_path: Path, p
 @pytest.mark.parametrize("entry", [["omen", 1, 2], ["reply", 1, 1, 2.0, "vanished", "recipient", "body", 250, "", ""]])
 def test_it_does_not_guess_at_words_of_another_version(tmp_path: Path, entry: list[object]) -> None:
     journal = begin(tmp_path)
-    journal._append((1, 1), json.dumps(entry))
+    journal._append((1, 1), json.dumps(entry).encode())
     crash(journal)
     takeover = taken_over(tmp_path)
     assert takeover.entries == {}

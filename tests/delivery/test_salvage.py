@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 from django.db import IntegrityError
@@ -40,7 +39,7 @@ def test_the_others_are_recorded_as_they_were_and_the_bad_one_without_words(
 ) -> None:
     worker = register_worker("host", "boot")
     outcomes = [ACCEPTED, REJECTED, DEFERRED, *[ACCEPTED] * 6]
-    outcomes[6] = replace(ACCEPTED, **bad)  # type: ignore[arg-type]
+    outcomes[6] = ACCEPTED._replace(**bad)  # type: ignore[arg-type]
     results = [result(claim, outcome) for claim, outcome in zip(claimed(worker), outcomes, strict=True)]
     recorded = record_all(worker, results)
     assert recorded.states == {"sent": 7, "failed": 1, "deferred": 1}
