@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -21,6 +22,13 @@ def db_now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
     return now + _shift
+
+
+def db_now_in_sql() -> tuple[str, Any]:
+    """`db_now()` for a statement that needs it besides: an expression, and its one parameter."""
+    if connection.vendor != "postgresql":
+        return "%s", connection.ops.adapt_datetimefield_value(db_now())
+    return "clock_timestamp() + %s", _shift
 
 
 @contextmanager

@@ -31,6 +31,11 @@ def locked_allowances(owner_ids: Iterable[int], now: datetime) -> dict[int, Allo
     return {owner.pk: _allowance(owner.pk, now) for owner in limited}
 
 
+def are_held_back(owner_ids: Iterable[int]) -> bool:
+    """Whether any of these owners has an allowance."""
+    return _limited(owner_ids).exists()
+
+
 def allowance_of(owner_id: int, now: datetime) -> Allowance | None:
     """One owner's allowance, or None where it has no end."""
     return _allowance(owner_id, now) if _limited([owner_id]).exists() else None

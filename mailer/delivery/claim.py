@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.db.models.functions import Coalesce
 
-from core.clock import db_now
-from mailer.delivery.allowance import locked_allowances
-from mailer.delivery.counts import move_counts, moved
-from mailer.delivery.failpoints import reach
-from mailer.delivery.frontier import Frontier, Place
-from mailer.delivery.limits import locked_limits, without_tokens
-from mailer.delivery.lookups import Among, Literally
-from mailer.delivery.rowset import rows_of, rows_parameter, table_of
-from mailer.delivery.suppression import without_suppressed
+from core.clock import db_now, db_now_in_sql
+from mailer.delivery.allowance import are_held_back, locked_allowances
+from mailer.delivery.frontier import Frontier
+from mailer.delivery.limits import Limits, locked_limits, without_tokens
+from mailer.delivery.lookups import Literally
+from mailer.delivery.marks import check_mark
+from mailer.delivery.rowset import rows_parameter, table_of
+from mailer.delivery.suppression import skip_suppressed
+from mailer.delivery.taking import Due, take_due
 from mailer.delivery.throttle import Token
 from mailer.models import Delivery, Worker
 
@@ -32,9 +32,11 @@ MOST_CLAIMED = 250
 IS_CLAIMED = Literally(F("state"), [State.SENDING])
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One delivery in a worker's hands: all that composing and recording need, so that nothing is read again."""
+class Claim(NamedTuple):
+    """One delivery in a worker's hands: all that composing and recording need, so that nothing is read again.
+
+    A frozen dataclass takes five times as long to make.
+    """
 
     delivery_id: int
     mailing_id: int
@@ -74,32 +76,56 @@ def retire_worker(worker_id: int) -> bool:
     return Delivery.objects.filter(IS_CLAIMED, worker=worker_id).exists()
 
 
-@transaction.atomic(savepoint=False)
 def claim_deliveries(
-    worker_id: int, most: int, only_mailing: int | None = None, frontier: Frontier | None = None
-) -> list[Claim]:
+    worker_id: int, known_mark: int, most: int, only_mailing: int | None = None, frontier: Frontier | None = None
+) -> tuple[list[Claim], int]:
     """Take up to `most` due deliveries for this worker, shared evenly between the mailings that are sending.
 
-    `frontier` is where the worker's last claims have come to, and where this one comes to.
+    Counts that in the worker's mark (see `marks.py`), which was `known_mark`; returns what it is now. `frontier` is
+    where the worker's last claims have come to, and where this one comes to. Raises DatabaseWentBack.
     """
-    now = db_now()
     frontier = frontier or Frontier()
     frontier.passed_over = False
-    owners = _sending_mailings(now, only_mailing, frontier.known())
-    left = {owner: allowance.left for owner, allowance in locked_allowances(owners.values(), now).items()}
-    limits = locked_limits(owners)
+    sending = _sending_mailings(worker_id, only_mailing, frontier.known())
+    if sending is None:
+        return [], known_mark
+    check_mark(sending.mark + 1, known_mark)
+    with transaction.atomic(savepoint=False) if sending.needs_locks else nullcontext():
+        claims, taken = _claim_in_turn(worker_id, most, sending, frontier)
+    return claims, sending.mark + taken
+
+
+def held_claims(worker_id: int, known_mark: int) -> tuple[list[Claim], int]:
+    """The same for what the worker holds already, by a claim whose answer was lost."""
+    with transaction.atomic():
+        claims = claims_of(worker_id)
+        Worker.objects.filter(pk=worker_id).update(mark=F("mark") + 1)
+        mark = Worker.objects.filter(pk=worker_id).values_list("mark", flat=True).first() or 0
+        check_mark(mark, known_mark)
+    return claims, mark
+
+
+def _claim_in_turn(worker_id: int, most: int, sending: Sending, frontier: Frontier) -> tuple[list[Claim], int]:
+    """The claims, and how many times some were taken."""
+    owners = sending.owners
+    allowances = locked_allowances(owners.values(), sending.now) if sending.is_held_back else {}
+    left = {owner: allowance.left for owner, allowance in allowances.items()}
+    limits = locked_limits(owners) if sending.is_limited else Limits()
     most = limits.room(None, most)
     claims: list[Claim] = []
     taken: Counter[int] = Counter()  # by mailing
+    times = 0
 
     def claim_from(mailing_id: int, share: int) -> None:
+        nonlocal times
         owner = owners[mailing_id]
         own_room = limits.room(mailing_id, most) - taken[mailing_id]
         room = min(share, left.get(owner, share), own_room)
-        found = _claim_from(mailing_id, owner, worker_id, room, now, frontier)
+        found = _claim_from(mailing_id, owner, worker_id, room, sending.now, frontier)
         if owner in left:
             left[owner] -= len(found)
         taken[mailing_id] += len(found)
+        times += bool(found)
         claims.extend(found)
 
     in_turn = limits.in_turn(owners, frontier.turn)
@@ -109,58 +135,71 @@ def claim_deliveries(
         claim_from(mailing_id, most - len(claims))
     if claims:
         frontier.turn = claims[-1].mailing_id
-        reach("claim.before_commit")
-    return limits.spend(claims)
+    return limits.spend(claims), times
+
+
+@dataclass(frozen=True)
+class Sending:
+    """The mailings that have something due, with their owners; by the database's time, and with the worker's mark."""
+
+    now: datetime
+    mark: int
+    owners: dict[int, int]
+    is_limited: bool  # by a rate
+    is_held_back: bool  # by an allowance of a new account
+
+    @property
+    def needs_locks(self) -> bool:
+        """Whether other claims have to wait for this one's end; SQLite has one writer for a whole transaction."""
+        return self.is_limited or self.is_held_back or connection.vendor == "sqlite"
 
 
 # In SQL, since the ORM takes a millisecond to word it. What is due is looked up for each mailing: an EXISTS PostgreSQL
 # may answer by reading all that is due.
 SENDING_MAILINGS = """
-    SELECT m.id, m.owner_id FROM mailer_mailing AS m JOIN core_user AS owner ON owner.id = m.owner_id
-    WHERE m.status = 'sending' AND m.ends_at > %s AND owner.is_active AND m.id = COALESCE(%s, m.id)
+    SELECT m.id, m.owner_id, CAST(clock.now AS text), (SELECT mark FROM mailer_worker WHERE id = %s),
+        EXISTS (SELECT 1 FROM mailer_throttle AS t WHERE t.mailing_id = m.id OR t.mailing_id IS NULL),
+        owner.is_superuser OR owner.sending_allowed_at IS NOT NULL
+    FROM (SELECT {now} AS now) AS clock CROSS JOIN mailer_mailing AS m JOIN core_user AS owner ON owner.id = m.owner_id
+    WHERE m.status = 'sending' AND m.ends_at > clock.now AND owner.is_active AND m.id = COALESCE(%s, m.id)
     AND (m.id IN (SELECT id FROM {known} AS known) OR (
         SELECT d.id FROM mailer_delivery AS d
-        WHERE d.mailing_id = m.id AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= %s
+        WHERE d.mailing_id = m.id AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= clock.now
         ORDER BY d.next_attempt_at, d.id LIMIT 1
     ) IS NOT NULL)
     ORDER BY m.id
 """
 
 
-def _sending_mailings(now: datetime, only_mailing: int | None, known: list[int]) -> dict[int, int]:
-    """The owners of the mailings that have something due, as those that are `known` have, by mailing."""
-    moment = connection.ops.adapt_datetimefield_value(now)
-    statement = SENDING_MAILINGS.format(known=table_of({"id": "bigint"}))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, (moment, only_mailing, rows_parameter([(pk,) for pk in known]), moment))
-        return dict(cursor.fetchall())
-
-
-class Taken(NamedTuple):
-    """What a claim reads of a delivery: a whole model takes five times as long to make."""
+class SendingMailing(NamedTuple):
+    """A row of SENDING_MAILINGS. `is_trusted`: its owner needs no look at what new accounts may send."""
 
     pk: int
-    mailing_id: int
-    state: str
-    attempt_count: int
-    email: str
-    full_name: str
-    message_id: str
-    merge_data: dict[str, str]
-    address_key: str
-    due_at: str  # as the database writes it
-    dated_at: datetime | None
+    owner: int
+    now: str
+    mark: int | None
+    is_limited: bool
+    is_trusted: bool
 
 
-COLUMNS = """
-    id, mailing_id, state, attempt_count, email, full_name, message_id, {merge_data}, address_key, due_at, dated_at
-"""
-DUE = """
-    SELECT *, CAST(next_attempt_at AS text) AS due_at
-    FROM mailer_delivery
-    WHERE mailing_id = %s AND state IN ('queued', 'deferred') AND next_attempt_at <= %s AND {not_reached}
-    ORDER BY next_attempt_at, id LIMIT %s {locked}
-"""
+def _sending_mailings(worker_id: int, only_mailing: int | None, known: list[int]) -> Sending | None:
+    """Those that have something due, as those that are `known` have; None where there are none."""
+    now, moment = db_now_in_sql()
+    statement = SENDING_MAILINGS.format(now=now, known=table_of({"id": "bigint"}))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, (worker_id, moment, only_mailing, rows_parameter([(pk,) for pk in known])))
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    found = [SendingMailing._make(row) for row in rows]
+    strangers = {mailing.owner for mailing in found if not mailing.is_trusted}
+    return Sending(
+        now=moment_of(found[0].now),
+        mark=found[0].mark or 0,
+        owners={mailing.pk: mailing.owner for mailing in found},
+        is_limited=any(mailing.is_limited for mailing in found),
+        is_held_back=are_held_back(strangers),
+    )
 
 
 def _claim_from(
@@ -168,35 +207,23 @@ def _claim_from(
 ) -> list[Claim]:
     if most == 0:
         return []
-    taken = _locked_due(mailing_id, most, now, frontier.place(mailing_id))
-    frontier.reached(mailing_id, (taken[-1].due_at, taken[-1].pk) if len(taken) == most else None)
-    n = len(taken)
-    taken = without_suppressed(owner_id, taken, worker_id)
-    frontier.passed_over |= len(taken) < n
-    if not taken:
-        return []
-    Delivery.objects.filter(Among(F("pk"), [delivery.pk for delivery in taken])).update(
-        state=State.SENDING, worker=worker_id, dated_at=Coalesce("dated_at", now)
-    )
-    moves = Counter((delivery.state, str(State.SENDING)) for delivery in taken)
-    move_counts(mailing_id, worker_id, moved(moves))
-    return [claim_of(delivery, now) for delivery in taken]
+    found = take_due(mailing_id, owner_id, worker_id, most, now, frontier.place(mailing_id))
+    frontier.reached(mailing_id, (found[-1].due_at, found[-1].pk) if len(found) == most else None)
+    passed_over = [due.pk for due in found if due.is_suppressed]
+    if passed_over:
+        frontier.passed_over = True
+        skip_suppressed(owner_id, passed_over, worker_id)
+    return [_claim(due, now) for due in found if not due.is_suppressed]
 
 
-def _locked_due(mailing_id: int, most: int, now: datetime, beyond: Place | None) -> list[Taken]:
-    """Up to `most` of the mailing's due deliveries that no other claim has locked, the longest due first."""
-    not_reached, place = ("(next_attempt_at, id) > (%s, %s)", beyond) if beyond else ("true", ())
-    is_sqlite = connection.vendor == "sqlite"
-    select = DUE.format(not_reached=not_reached, locked="" if is_sqlite else "FOR UPDATE SKIP LOCKED")
-    columns = COLUMNS.format(merge_data="json(merge_data)" if is_sqlite else "merge_data")
-    moment = connection.ops.adapt_datetimefield_value(now)
-    with connection.cursor() as cursor:
-        rows = rows_of(cursor, columns, select, (mailing_id, moment, *place, most))
-    return [Taken._make((*row, dated_at and _moment(dated_at))) for *row, dated_at in rows]
+def _claim(due: Due, now: datetime) -> Claim:
+    date = moment_of(due.dated_at) if due.dated_at else now
+    who = (due.email, due.full_name, due.message_id, due.merge_data)
+    return Claim(due.pk, due.mailing_id, due.attempt_count + 1, *who, date)
 
 
-def _moment(text: str) -> datetime:
-    """SQLite keeps moments in UTC, without saying so."""
+def moment_of(text: str) -> datetime:
+    """A moment as the database writes it. SQLite keeps them in UTC, without saying so."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -208,8 +235,8 @@ def claims_of(worker_id: int) -> list[Claim]:
     return without_tokens([claim_of(delivery, now) for delivery in held.order_by("next_attempt_at", "id")])
 
 
-def claim_of(delivery: Delivery | Taken, now: datetime) -> Claim:
-    """The claim on a delivery whose row was read before or after it was taken, at `now`."""
+def claim_of(delivery: Delivery, now: datetime) -> Claim:
+    """The claim on a delivery that is taken, as its row is at `now`."""
     return Claim(
         delivery_id=delivery.pk,
         mailing_id=delivery.mailing_id,

@@ -24,12 +24,14 @@ from mailer.delivery.database import DATABASE_GONE
 from mailer.delivery.events import publish_changes
 from mailer.delivery.failpoints import reach
 from mailer.delivery.leash import Leash
-from mailer.delivery.ledger import Recorded, Result
+from mailer.delivery.ledger import Recorded
 from mailer.delivery.pacer import Pacer
+from mailer.delivery.pulse import Pulse
 from mailer.delivery.recorder import Recorder
 from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
 from mailer.delivery.sender import Sender
 from mailer.delivery.transport import Transport
+from mailer.delivery.verdict import Result
 from mailer.delivery.worker import Worker
 from mailer.reasons import StatusReason
 
@@ -95,7 +97,8 @@ class Engine:
         self._pacer = Pacer(self._claims, seconds)
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()  # no longer than the leash lets it be
         self._composers: dict[int, Composer | Problem] = {}
-        self._leash = Leash(2 * options.concurrency)
+        self._pulse = Pulse(lambda: self._leash.answered())
+        self._leash = Leash(2 * options.concurrency, self._pulse.ask)
         self._database.listener = self._leash
         self._loners: set[int] = set()  # deliveries that go by themselves
         self._answer_lost = False  # whether claims may be ours that we do not know of
@@ -111,6 +114,7 @@ class Engine:
         """
         side_tasks = [
             self._start("lease", self._worker.keep_lease(self._trouble)),
+            self._start("pulse", self._pulse.keep()),
             self._start("breaker", self._breaker.run()),
             self._start("gate", self._keep_gate()),
             self._start("schedule", self._keep_schedule()),

@@ -18,12 +18,13 @@ from django.db.models import QuerySet
 
 from core.clock import db_now
 from mailer.delivery.counts import move_counts, moved, recount_attempts
-from mailer.delivery.ledger import Recorded, Result, Window, why_paused, windows_under_share_lock, words_of
-from mailer.delivery.moves import ATTEMPT_STATUS, Change, move
+from mailer.delivery.ledger import Recorded, Window, why_paused, windows_under_share_lock, words_of
+from mailer.delivery.moves import move
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.delivery.suppression import Bounce, suppress_bounced
+from mailer.delivery.verdict import ATTEMPT_STATUS, Change, Result
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import NOT_SENT_AFTER_ALL, StatusReason
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from mailer.delivery.database import Listener
 
@@ -20,8 +21,10 @@ class Leash(Listener):
     nothing. One that answers and yet gets behind is waited for too, at MOST_UNRECORDED.
     """
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, ask: Callable[[], None] = lambda: None) -> None:
+        """`ask` asks the database for an answer."""
         self._length = length
+        self._ask = ask
         self._handed_over = 0  # since the last answer
         self._unrecorded = 0  # of those begun
         self._failing = 0  # failures of what is being asked again
@@ -50,6 +53,8 @@ class Leash(Listener):
         if not self._lets_go:
             return False
         self._handed_over += 1
+        if 4 * self._handed_over >= self._length:
+            self._ask()
         if 2 * self._handed_over >= self._length:
             self._tightened.set()
         return True

@@ -12,32 +12,20 @@ from django.db import connection, transaction
 
 from core.clock import db_now
 from mailer.addresses import address_key
-from mailer.delivery.claim import Claim
-from mailer.delivery.counts import count_attempts, hour_of, move_counts_of_all
 from mailer.delivery.doubt import in_doubt
-from mailer.delivery.failpoints import reach
-from mailer.delivery.moves import ATTEMPT_STATUS, Change, insert_attempts, lock_held, move_held
+from mailer.delivery.moves import lock_held, write_verdicts
 from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
 from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
 from mailer.delivery.refusals import is_refused_too_often
 from mailer.delivery.retry import hinted_wait, next_attempt_at
 from mailer.delivery.suppression import Bounce, Released, suppress_bounced, suppressed_among
+from mailer.delivery.verdict import SENT, Change, Result, Verdict
 from mailer.models import Delivery, Mailing
 from mailer.reasons import CANNOT_BE_SENT, LOGIN_REFUSED, REFUSED_TOO_OFTEN, StatusReason
 
 State = Delivery.State
 
 UNCHARGED_PAUSE = SHORTEST_PAUSE  # before a delivery is tried again after trouble that was not its own
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One claim's outcome, with the times of its transaction (aware, this machine's clock)."""
-
-    claim: Claim
-    outcome: Outcome
-    started_at: datetime
-    finished_at: datetime
 
 
 @dataclass
@@ -76,31 +64,36 @@ class Window:
         return self.state_of_open(State.QUEUED, now) == State.QUEUED
 
 
-Verdict = tuple[Result, Change]
-"""One result, and what becomes of its delivery."""
-
-SENT = Change(State.SENT, True)
-
-
-@transaction.atomic
 def record(worker_id: int, results: Sequence[Result], counted_by: int | None = None) -> Recorded:
     """Record a worker's results, once: a delivery moves only where it is still that worker's, for this attempt.
 
     `counted_by` is who does it, where that is another than the worker (a sweep).
     """
-    windows = windows_under_share_lock({result.claim.mailing_id for result in results})
     accepted, others = _by_acceptance(results)
-    verdicts = [(result, SENT) for result in accepted]
-    if others:
+    if not others:  # whatever became of their mailings meanwhile, they are sent
+        return _written(worker_id, results, [(result, SENT) for result in accepted], counted_by)
+    with transaction.atomic():
+        windows = windows_under_share_lock({result.claim.mailing_id for result in others})
         passed_at = max((result.finished_at for result in accepted), default=None)
-        verdicts += _verdicts(worker_id, others, windows, passed_at)
-    held = move_held(worker_id, ((result.claim, change) for result, change in verdicts))
+        verdicts = _verdicts(worker_id, others, windows, passed_at)
+        recorded = _written(worker_id, results, [(result, SENT) for result in accepted] + verdicts, counted_by)
+        not_held = {result.claim.delivery_id for result in recorded.not_held}
+        recorded.to_pause = _to_pause([one for one, _change in verdicts if one.claim.delivery_id not in not_held])
+    return recorded
+
+
+def _written(
+    worker_id: int, results: Sequence[Result], verdicts: Sequence[Verdict], counted_by: int | None
+) -> Recorded:
+    """Write what becomes of the results' deliveries, as far as they are still the worker's, and say what that was."""
+    held = write_verdicts(worker_id, verdicts, counted_by or worker_id)
     recorded = Recorded(not_held=[result for result in results if result.claim.delivery_id not in held])
-    mine = [(result, change) for result, change in verdicts if result.claim.delivery_id in held]
-    _count(mine, recorded, counted_by or worker_id)
-    if others:
-        recorded.to_pause = _to_pause([result for result, _change in mine])
-    reach("ledger.before_commit")
+    moved = [(one.claim.mailing_id, change) for one, change in verdicts if one.claim.delivery_id in held]
+    for (mailing_id, state, charged), n in Counter((pk, change.state, change.charged) for pk, change in moved).items():
+        recorded.mailing_ids.add(mailing_id)
+        recorded.states[state] += n
+        if charged or state not in Delivery.WAITING:
+            recorded.outcomes[state] += n
     return recorded
 
 
@@ -133,23 +126,6 @@ def _verdicts(
             change = replace(change, state=State.UNCERTAIN, state_reason="")
         verdicts.append((result, change))
     return verdicts
-
-
-def _count(verdicts: Sequence[Verdict], recorded: Recorded, counted_by: int) -> None:
-    """Add the attempts that were made, and count what has moved."""
-    tried = [result for result, change in verdicts if change.charged]
-    if tried:
-        insert_attempts([(r.claim, r.outcome, r.started_at, r.finished_at) for r in tried])
-        hours = ((r.claim.mailing_id, hour_of(r.finished_at), ATTEMPT_STATUS[r.outcome.kind]) for r in tried)
-        count_attempts(counted_by, Counter(hours))
-    moves = Counter((result.claim.mailing_id, change.state) for result, change in verdicts)
-    for (mailing_id, state), n in list(moves.items()):
-        recorded.mailing_ids.add(mailing_id)
-        recorded.states[state] += n
-        moves[mailing_id, State.SENDING] -= n
-    move_counts_of_all(moves, counted_by)
-    closed = (change.state for _result, change in verdicts if change.charged or change.state not in Delivery.WAITING)
-    recorded.outcomes.update(closed)
 
 
 def _to_pause(results: Sequence[Result]) -> dict[int, StatusReason]:
@@ -209,7 +185,7 @@ def _suspicions(results: Sequence[Result], passed_at: datetime | None) -> dict[i
 def _charged_if_proved(result: Result, suspicion: Suspicion | None) -> Result:
     if suspicion is None or not suspicion.is_proved:
         return result
-    return replace(result, outcome=charged_after_all(result.outcome))
+    return result._replace(outcome=charged_after_all(result.outcome))
 
 
 def _unknown_if_closed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ class Limits:
         free: Counter[int | None] = Counter()  # the first slot of each limit that is not used yet
         for claim in dealt(claims, lambda claim: claim.mailing_id):
             slots = self._next_slots(claim.mailing_id, free)
-            paced.append(replace(claim, token=token_for(slots, self.clock_offset)))
+            paced.append(claim._replace(token=token_for(slots, self.clock_offset)))
         for key, n in free.items():
             last = datetime.fromtimestamp(self.slots[key][n - 1], UTC)
             turn = paced[-1].mailing_id if key is SITE else None
@@ -84,7 +84,7 @@ def without_tokens(claims: list[Claim]) -> list[Claim]:
     """Claims whose answer was lost, and with it their tokens: those under a limit are to be given back."""
     limited = set(_throttles({claim.mailing_id for claim in claims}).values_list("mailing", flat=True))
     return [
-        replace(claim, token=NO_TOKEN) if SITE in limited or claim.mailing_id in limited else claim for claim in claims
+        claim._replace(token=NO_TOKEN) if SITE in limited or claim.mailing_id in limited else claim for claim in claims
     ]
 
 

@@ -15,6 +15,10 @@ from pathlib import Path
 from mailer.delivery.journal import JournalUnwritable, sync_directory
 
 
+class DatabaseWentBack(Exception):
+    """The database knows less than this worker has seen it commit: another copy has taken its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What a file says. `instance` is the token of the database's line of history."""
@@ -60,6 +64,12 @@ class MarkFile:
     def _write(self) -> None:
         line = json.dumps({"instance": self._instance, "worker": self._worker, "mark": self.n})
         os.pwrite(self._file, line.encode() + b"\n", 0)
+
+
+def check_mark(mark: int, known: int) -> None:
+    """Raises DatabaseWentBack unless the database's mark of a worker is ahead of the one that was known."""
+    if mark <= known:
+        raise DatabaseWentBack("The database is an older copy of itself.")
 
 
 def read_marks(folder: Path) -> list[Mark]:

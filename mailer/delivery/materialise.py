@@ -54,11 +54,12 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> boo
 def tell_planner() -> None:
     """Let PostgreSQL learn now of a great many new rows: it looks only now and then, and plans by what it knows.
 
-    Of a mailing that it knows nothing of, it would read every delivery to show the newest fifty.
+    Of a mailing that it knows nothing of, it would read every delivery to show the newest fifty. To look at the other
+    columns, the long ones, would take six times as long.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE mailer_delivery")
+            cursor.execute("ANALYZE mailer_delivery (mailing_id, state, worker_id, next_attempt_at)")
 
 
 def made_at_most(mailing: Mailing) -> int:

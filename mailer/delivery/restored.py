@@ -12,11 +12,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from core.clock import db_now
-from mailer.delivery.claim import Claim, claim_deliveries, claims_of
-from mailer.delivery.frontier import Frontier
 from mailer.delivery.marks import Mark, forget_marks, read_marks
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.models import Instance, Mailing, Worker
@@ -29,10 +27,6 @@ Status = Mailing.Status
 
 Held = dict[int, StatusReason]
 """Mailings that were held, and why."""
-
-
-class DatabaseWentBack(Exception):
-    """The database knows less than this worker has seen it commit: another copy has taken its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,33 +85,3 @@ def _hold_everything(reason: StatusReason) -> Held:
             held[pk] = reason
     logger.error("%s Held: %s", reason, ", ".join(f"mailing {pk}" for pk in held) or "none")
     return held
-
-
-@transaction.atomic
-def claim_marked(
-    worker_id: int, known: int, most: int, only_mailing: int | None, frontier: Frontier | None = None
-) -> tuple[list[Claim], int]:
-    """Claim, and count that in the worker's mark, which was `known`. Raises DatabaseWentBack."""
-    claims = claim_deliveries(worker_id, most, only_mailing, frontier)
-    return claims, _advanced(worker_id, known) if claims else known
-
-
-@transaction.atomic
-def held_marked(worker_id: int, known: int) -> tuple[list[Claim], int]:
-    """The same for what the worker holds already, by a claim whose answer was lost."""
-    return claims_of(worker_id), _advanced(worker_id, known)
-
-
-def _advanced(worker_id: int, known: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE mailer_worker SET mark = mark + 1 WHERE id = %s", [worker_id])
-        cursor.execute("SELECT mark FROM mailer_worker WHERE id = %s", [worker_id])
-        (mark,) = cursor.fetchone() or (0,)
-    check_mark(mark, known)
-    return int(mark)
-
-
-def check_mark(mark: int, known: int) -> None:
-    """Raises DatabaseWentBack unless the database's mark is ahead of the one that was known."""
-    if mark <= known:
-        raise DatabaseWentBack("The database is an older copy of itself.")

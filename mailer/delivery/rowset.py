@@ -35,13 +35,16 @@ def rows_parameter(rows: Sequence[Sequence[Any]]) -> str:
     return json.dumps(rows, ensure_ascii=False, default=str if is_typed else _untyped)
 
 
-def rows_of(cursor: CursorWrapper, columns: str, select: str, parameters: Sequence[Any]) -> list[list[Any]]:
-    """The columns of all that a SELECT finds, in its order; moments as text.
+def rows_of(
+    cursor: CursorWrapper, columns: str, select: str, parameters: Sequence[Any], with_: str = ""
+) -> list[list[Any]]:
+    """The columns of all that a SELECT finds, in its order; moments as text. `with_` is what stands before it.
 
     For each row that SQLite steps to, Python lets go of the interpreter, and another thread may keep it for long.
     """
     all_rows, row = ("json_agg", "json_build_array") if connection.vendor == "postgresql" else SQLITE_ARRAYS
-    cursor.execute(f"SELECT CAST({all_rows}({row}({columns})) AS text) FROM ({select}) AS found", parameters)  # noqa: S608
+    as_text = f"SELECT CAST({all_rows}({row}({columns})) AS text) FROM ({select}) AS found"  # noqa: S608
+    cursor.execute(f"{with_} {as_text}", parameters)
     (found,) = cursor.fetchone() or (None,)
     return json.loads(found or "[]")  # type: ignore[no-any-return]
 
@@ -51,4 +54,4 @@ SQLITE_ARRAYS = ("json_group_array", "json_array")
 
 def _untyped(moment: datetime) -> str:
     """As Django keeps a moment on SQLite: in UTC, without saying so."""
-    return str(moment.astimezone(UTC).replace(tzinfo=None))
+    return str(moment.astimezone(UTC)).removesuffix("+00:00")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, connection, transaction
 
-from mailer.delivery.ledger import Recorded, Result, record
+from mailer.delivery.ledger import Recorded, record
+from mailer.delivery.verdict import Result
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +24,8 @@ def record_all(worker_id: int, results: Sequence[Result], counted_by: int | None
     That one loses its words and keeps its outcome. Raises what the database refuses even so.
     """
     try:
-        return record(worker_id, results, counted_by)
+        with _savepoint():
+            return record(worker_id, results, counted_by)
     except REFUSED as error:
         if len(results) == 1:
             return _record_without_words(worker_id, results[0], counted_by, error)
@@ -32,10 +35,15 @@ def record_all(worker_id: int, results: Sequence[Result], counted_by: int | None
     return recorded
 
 
+def _savepoint() -> AbstractContextManager[object]:
+    """Within a transaction, such as a sweep's, which a refused statement would end."""
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
+
+
 def _record_without_words(worker_id: int, result: Result, counted_by: int | None, error: Exception) -> Recorded:
     logger.error("Delivery %d: its result is recorded without words: %s", result.claim.delivery_id, error)
     outcome = replace(result.outcome, reply_code=_plausible(result.outcome.reply_code), enhanced_code="")
-    return record(worker_id, [replace(result, outcome=replace(outcome, server_response=NOT_STORED))], counted_by)
+    return record(worker_id, [result._replace(outcome=replace(outcome, server_response=NOT_STORED))], counted_by)
 
 
 def _plausible(reply_code: int | None) -> int | None:

@@ -21,9 +21,9 @@ from mailer.delivery.dkim_keys import KeyProblem
 from mailer.delivery.failpoints import reach
 from mailer.delivery.intake import Intake
 from mailer.delivery.leash import Leash
-from mailer.delivery.ledger import Result
 from mailer.delivery.outcome import Outcome, Phase, Scope, rejected_here, withheld
 from mailer.delivery.transport import Transport
+from mailer.delivery.verdict import Result
 from mailer.delivery.worker import Worker
 from mailer.merge_tags import TemplateProblem
 from mailer.signing import links_from_settings

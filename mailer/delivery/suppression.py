@@ -1,7 +1,7 @@
 """Who is suppressed, asked at each step of the way: when deliveries are made, claimed, handed over and released.
 
-The claim asks after it has locked its rows, and the gate about all that its worker holds: between the two, whatever is
-committed is seen. That waiting deliveries are skipped at once too (`skipping.py`) is for people's eyes.
+The claim asks as it locks its rows, and the gate about all that its worker holds: what is committed after the one is
+seen by the other. That waiting deliveries are skipped at once too (`skipping.py`) is for people's eyes.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, CharField, F, OuterRef, Q, Subquery, Value, When
 
 from mailer.delivery.counts import move_counts, moved
@@ -73,31 +72,13 @@ def reason_in_database(owner_id: int) -> Subquery:
     return Subquery(found.annotate(word=WORD).order_by(*ORDER).values("word")[:1])
 
 
-class Waiting(Protocol):
-    """What is read of a delivery that waits: a whole one, or a claim's own reading."""
-
-    @property
-    def pk(self) -> int: ...
-    @property
-    def mailing_id(self) -> int: ...
-    @property
-    def address_key(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def attempt_count(self) -> int: ...
-
-
-AnyWaiting = TypeVar("AnyWaiting", bound=Waiting)
-
-
-def without_suppressed(owner_id: int, taken: Sequence[AnyWaiting], worker_id: int) -> list[AnyWaiting]:
-    """Of the waiting deliveries whose rows the claim has locked, those that may be mailed. The others are skipped."""
-    reasons = suppressed(owner_id, [delivery.address_key for delivery in taken])
-    if not reasons:
-        return list(taken)
-    skip([delivery for delivery in taken if delivery.address_key in reasons], reasons, worker_id)
-    return [delivery for delivery in taken if delivery.address_key not in reasons]
+def skip_suppressed(owner_id: int, delivery_ids: Collection[int], worker_id: int) -> None:
+    """Skip those of these deliveries that still wait, and whose addresses are suppressed."""
+    with transaction.atomic(savepoint=False):
+        waiting = Delivery.objects.filter(pk__in=delivery_ids, state__in=Delivery.WAITING)
+        locked = list(waiting.select_for_update(of=("self",)).order_by("pk"))
+        reasons = suppressed(owner_id, [delivery.address_key for delivery in locked])
+        skip([delivery for delivery in locked if delivery.address_key in reasons], reasons, worker_id)
 
 
 def suppressed_in_hand(worker_id: int) -> frozenset[int]:
@@ -129,7 +110,7 @@ def suppressed_among(released: Iterable[Released]) -> dict[int, str]:
     return reasons
 
 
-def skip(deliveries: Sequence[Waiting], reasons: Mapping[str, str], counted_by: int) -> None:
+def skip(deliveries: Sequence[Delivery], reasons: Mapping[str, str], counted_by: int) -> None:
     """Close these waiting deliveries, whose rows are locked; `reasons` are by address.
 
     One that was to be resent, and of whose first copy nobody knows, is uncertain as before.

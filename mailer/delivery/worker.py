@@ -11,14 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.clock import seconds
-from mailer.delivery.claim import LEASE, RENEW_EVERY, Claim, register_worker, renew_lease, retire_worker
+from mailer.delivery.claim import (
+    LEASE,
+    RENEW_EVERY,
+    Claim,
+    claim_deliveries,
+    held_claims,
+    register_worker,
+    renew_lease,
+    retire_worker,
+)
 from mailer.delivery.database import DATABASE_GONE, DatabaseThread
 from mailer.delivery.frontier import Frontier
 from mailer.delivery.gate import Gate
 from mailer.delivery.journal import Journal, boot_id
 from mailer.delivery.ledger import Recorded
-from mailer.delivery.marks import MarkFile
-from mailer.delivery.restored import Held, check_history, check_mark, claim_marked, held_marked
+from mailer.delivery.marks import MarkFile, check_mark
+from mailer.delivery.restored import Held, check_history
 from mailer.delivery.silence import Witness
 from mailer.delivery.sweep import sweep_dead_workers
 
@@ -82,12 +91,12 @@ class Worker:
     # On the database's thread.
 
     def _claim(self, most: int, only_mailing: int | None) -> list[Claim]:
-        claims, mark = claim_marked(self.id, self.mark.n, most, only_mailing, self.frontier)
+        claims, mark = claim_deliveries(self.id, self.mark.n, most, only_mailing, self.frontier)
         self.mark.advance(mark)
         return claims
 
     def _held_claims(self) -> list[Claim]:
-        claims, mark = held_marked(self.id, self.mark.n)
+        claims, mark = held_claims(self.id, self.mark.n)
         self.mark.advance(mark)
         return claims
 

@@ -12,14 +12,15 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 
 from core.models import User
 from mailer.delivery import materialise
-from mailer.delivery.claim import Claim, claim_deliveries
-from mailer.delivery.ledger import Result, record
+from mailer.delivery.claim import Claim
+from mailer.delivery.ledger import record
+from mailer.delivery.verdict import Result
 from mailer.models import Delivery
 from tests.chaos.people import PEOPLE, PeopleMachine
 from tests.chaos.support.report import Report
 from tests.chaos.support.sizes import SEED, Sizes
 from tests.support.invariants import check_mailing
-from tests.support.results import ACCEPTED, DEFERRED, LOST, REJECTED, UNCERTAIN, WITHHELD, a_worker, result
+from tests.support.results import ACCEPTED, DEFERRED, LOST, REJECTED, UNCERTAIN, WITHHELD, a_worker, result, taken_by
 
 OUTCOMES = st.lists(
     st.sampled_from([ACCEPTED, ACCEPTED, DEFERRED, REJECTED, UNCERTAIN, LOST, WITHHELD]), min_size=1, max_size=PEOPLE
@@ -50,7 +51,7 @@ class MailingMachine(PeopleMachine):
     @rule(nth=NTH, most=st.integers(1, PEOPLE))
     def claim(self, nth: int, most: int) -> None:
         worker = self.workers[nth]
-        self.hands[worker] += claim_deliveries(worker, most)
+        self.hands[worker] += taken_by(worker, most)
 
     @precondition(anybody_holds_something)
     @rule(nth=NTH, outcomes=OUTCOMES, twice=st.booleans())

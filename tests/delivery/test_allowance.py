@@ -14,12 +14,11 @@ from django.utils import timezone
 from core.clock import db_now, shifted
 from core.models import User
 from core.people import change_user
-from mailer.delivery.claim import claim_deliveries
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status, work_left
 from mailer.models import AttemptCount, Mailing
 from tests.support.mailings import make_crowd, make_mailing
-from tests.support.results import ACCEPTED, REJECTED, WITHHELD, a_worker, claimed, result
+from tests.support.results import ACCEPTED, REJECTED, WITHHELD, a_worker, claimed, result, taken_by
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +72,7 @@ def test_one_persons_cap_does_not_hold_anothers_mail(newcomer: User, stranger: U
     launched(newcomer, 8)
     make_crowd(stranger, 20)
     other = started(stranger)
-    claims = claim_deliveries(a_worker(), 25)
+    claims = taken_by(a_worker(), 25)
     assert len(claims) == 25
     assert sum(claim.mailing_id == other.pk for claim in claims) == 20
 
@@ -127,7 +126,7 @@ def test_racing_workers_do_not_exceed_it(newcomer: User) -> None:
 
     def claim(worker: int) -> None:
         together.wait(10)
-        claims.extend(claim.delivery_id for claim in claim_deliveries(worker, 5))
+        claims.extend(claim.delivery_id for claim in taken_by(worker, 5))
         connection.close()
 
     threads = [threading.Thread(target=claim, args=(worker,)) for worker in workers]

@@ -9,12 +9,12 @@ from django.db import connection
 
 from core.clock import shifted
 from core.models import User
-from mailer.delivery.claim import claim_deliveries, register_worker, renew_lease, retire_worker
+from mailer.delivery.claim import register_worker, renew_lease, retire_worker
 from mailer.delivery.frontier import GOOD_FOR, Frontier
 from mailer.delivery.schedule import change_status
 from mailer.models import Delivery, Mailing, Worker
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
-from tests.support.results import a_worker, claimed
+from tests.support.results import a_worker, claimed, taken_by
 
 
 def sending_mailing(owner: User, n: int) -> Mailing:
@@ -73,7 +73,7 @@ def test_of_many_mailings_each_has_its_turn(owner: User) -> None:
     first = sending_mailing(owner, 60)
     others = [change_status(make_mailing(owner).pk, "start", owner) for _ in range(2)]
     worker, frontier = a_worker(), Frontier()
-    served = [claim.mailing_id for _claim in range(15) for claim in claim_deliveries(worker, 2, frontier=frontier)]
+    served = [claim.mailing_id for _claim in range(15) for claim in taken_by(worker, 2, frontier=frontier)]
     assert Counter(served) == dict.fromkeys([first.pk, *(mailing.pk for mailing in others)], 10)
 
 
@@ -88,7 +88,7 @@ def test_it_begins_where_its_last_claim_ended_and_anew_after_a_while(owner: User
     worker, frontier = a_worker(), Frontier(lambda: now)
 
     def addresses() -> list[str]:
-        return [claim.email for claim in claim_deliveries(worker, 2, frontier=frontier)]
+        return [claim.email for claim in taken_by(worker, 2, frontier=frontier)]
 
     assert addresses() == ["r0@example.com", "r1@example.com"]
     given_back(Delivery.objects.get(email="r0@example.com").pk)
@@ -101,11 +101,11 @@ def test_it_begins_where_its_last_claim_ended_and_anew_after_a_while(owner: User
 def test_what_was_given_back_is_found_at_once_where_nothing_else_is_left(owner: User) -> None:
     sending_mailing(owner, 5)
     worker, frontier = a_worker(), Frontier()
-    first = claim_deliveries(worker, 2, frontier=frontier)
+    first = taken_by(worker, 2, frontier=frontier)
     given_back(first[0].delivery_id)
-    rest = [claim.email for claim in claim_deliveries(worker, 10, frontier=frontier)]
+    rest = [claim.email for claim in taken_by(worker, 10, frontier=frontier)]
     assert sorted(rest) == [f"r{n}@example.com" for n in (0, 2, 3, 4)]
-    assert claim_deliveries(worker, 10, frontier=frontier) == []
+    assert taken_by(worker, 10, frontier=frontier) == []
 
 
 @pytest.mark.django_db
@@ -124,7 +124,7 @@ def test_racing_workers_share_the_work_and_nobody_is_claimed_twice(owner: User) 
 
     def claim_all(worker: int) -> list[int]:
         mine: list[int] = []
-        while claims := claim_deliveries(worker, 7):
+        while claims := taken_by(worker, 7):
             mine += [claim.delivery_id for claim in claims]
         connection.close()
         return mine

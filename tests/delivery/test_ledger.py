@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -129,7 +128,7 @@ def test_it_counts_attempts_by_the_hour_in_which_they_ended(mailing: Mailing) ->
     worker = a_worker()
     outcomes = [ACCEPTED, ACCEPTED, REJECTED, DEFERRED, UNCERTAIN, LOST]
     results = [result(*pair) for pair in zip(claimed(worker), outcomes, strict=True)]
-    earlier = replace(results[0], finished_at=results[0].finished_at - timedelta(hours=3))
+    earlier = results[0]._replace(finished_at=results[0].finished_at - timedelta(hours=3))
     record(worker, [earlier, *results[1:4]])
     record(worker, results[4:])
     assert counted_attempts() == really_counted_attempts()

@@ -73,7 +73,7 @@ async def test_it_keeps_the_replies_and_stops_soon_and_records_all_when_the_data
 
 @pytest.mark.parametrize(
     "statement",
-    [b'INSERT INTO "mailer_attempt"', b'"dated_at" = COALESCE'],
+    [b"INSERT INTO mailer_attempt", b"dated_at = COALESCE"],
     ids=["of results", "of a claim"],
 )
 async def test_a_commit_whose_answer_is_lost_counts_nothing_twice_and_loses_nothing(
@@ -84,7 +84,7 @@ async def test_a_commit_whose_answer_is_lost_counts_nothing_twice_and_loses_noth
         site(server)
         running = asyncio.create_task(send(Until.ALL_CLOSED, concurrency=5))
         await taken(server, 20)
-        proxy.lose_commit_after(statement)
+        proxy.lose_answer_to(statement)
         await asyncio.wait_for(running, 30)
         await sync_to_async(all_once)(mailing, server, 100)
     assert proxy.answers_lost == 1

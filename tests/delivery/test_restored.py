@@ -13,10 +13,10 @@ from django.db.models import F
 
 from core.clock import shifted
 from core.models import User
-from mailer.delivery.claim import register_worker, renew_lease, retire_worker
+from mailer.delivery.claim import claim_deliveries, register_worker, renew_lease, retire_worker
 from mailer.delivery.journal import JournalUnwritable
-from mailer.delivery.marks import Mark, MarkFile, read_marks
-from mailer.delivery.restored import DatabaseWentBack, Held, check_history, claim_marked
+from mailer.delivery.marks import DatabaseWentBack, Mark, MarkFile, read_marks
+from mailer.delivery.restored import Held, check_history
 from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Delivery, Instance, Mailing, Worker
 from mailer.reasons import OTHER_DATABASE, RESTORED
@@ -142,15 +142,15 @@ def test_a_mark_that_cannot_be_read_says_nothing(mailing: Mailing, tmp_path: Pat
 
 def test_a_worker_claims_nothing_from_a_database_that_went_back(mailing: Mailing) -> None:
     worker = register_worker("host", "boot")
-    claims, mark = claim_marked(worker, 0, 10, None)
+    claims, mark = claim_deliveries(worker, 0, 10)
     assert (len(claims), mark) == (10, 1)
     Worker.objects.update(mark=0)
     with pytest.raises(DatabaseWentBack):
-        claim_marked(worker, mark, 10, None)
+        claim_deliveries(worker, mark, 10)
     Delivery.objects.update(worker=None)
     Worker.objects.all().delete()
     with pytest.raises(DatabaseWentBack):
-        claim_marked(worker, mark, 10, None)
+        claim_deliveries(worker, mark, 10)
     assert Delivery.objects.filter(state="sending").count() == 10
 
 

@@ -56,7 +56,7 @@ def test_the_others_are_recorded_as_they_were_and_the_bad_one_without_words(
 @needs_postgres
 def test_what_is_refused_even_so_is_a_bug(mailing: Mailing) -> None:
     worker = register_worker("host", "boot")
-    endless = replace(result(claimed(worker)[0], ACCEPTED), finished_at=None)  # type: ignore[arg-type]
+    endless = result(claimed(worker)[0], ACCEPTED)._replace(finished_at=None)  # type: ignore[arg-type]
     with pytest.raises(IntegrityError):
         record_all(worker, [endless])
 

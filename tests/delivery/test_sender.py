@@ -16,11 +16,11 @@ from mailer.delivery.database import DatabaseThread
 from mailer.delivery.gate import Gate, Look
 from mailer.delivery.journal import Journal, take_over
 from mailer.delivery.leash import Leash
-from mailer.delivery.ledger import Result
 from mailer.delivery.marks import MarkFile
 from mailer.delivery.outcome import Kind, Phase
 from mailer.delivery.sender import Sender
 from mailer.delivery.transport import Server, Transport, open_connection
+from mailer.delivery.verdict import Result
 from mailer.delivery.worker import Worker
 from tests.support.smtp_server import (
     Behaviour,

@@ -1,4 +1,4 @@
-"""Stands between us and PostgreSQL: to be cut and mended, and to lose the answer to a commit."""
+"""Stands between us and PostgreSQL: to be cut and mended, and to lose the answer to a statement."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class DatabaseProxy:
     def mend(self) -> None:
         self._is_cut = False
 
-    def lose_commit_after(self, marker: bytes) -> None:
-        """Once: pass on the COMMIT that follows a statement with these bytes, and cut its connection at the answer."""
+    def lose_answer_to(self, marker: bytes) -> None:
+        """Once: pass on the statement with these bytes, which commits by itself; cut the connection at its answer."""
         self._marker = marker
 
     async def _listen(self) -> None:
@@ -65,14 +65,11 @@ class DatabaseProxy:
             return
         from_server, to_server = await asyncio.open_connection(self._host, self._target_port)
         self._writers |= {writer, to_server}
-        is_marked = asyncio.Event()
         is_losing = asyncio.Event()
 
         async def upwards() -> None:
             while data := await reader.read(65536):
                 if self._marker is not None and self._marker in data:
-                    is_marked.set()
-                if is_marked.is_set() and b"COMMIT" in data:
                     self._marker = None
                     is_losing.set()
                 to_server.write(data)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from core.clock import db_now
 from mailer.delivery.claim import Claim, claim_deliveries, register_worker
-from mailer.delivery.ledger import Result
+from mailer.delivery.frontier import Frontier
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, classify_reply, withheld
+from mailer.delivery.verdict import Result
 
 ACCEPTED = classify_reply(Phase.BODY, Reply(250, "2.0.0 Ok: queued"))
 REJECTED = classify_reply(Phase.RCPT, Reply(550, "5.1.1 No such user"))
@@ -21,8 +22,13 @@ def a_worker() -> int:
     return register_worker("this-host", "this-boot")
 
 
+def taken_by(worker: int, most: int, only_mailing: int | None = None, frontier: Frontier | None = None) -> list[Claim]:
+    """What a claim takes, in its order."""
+    return claim_deliveries(worker, 0, most, only_mailing, frontier)[0]
+
+
 def claimed(worker: int, most: int = 250) -> list[Claim]:
-    return sorted(claim_deliveries(worker, most), key=lambda claim: claim.delivery_id)
+    return sorted(taken_by(worker, most), key=lambda claim: claim.delivery_id)
 
 
 def result(claim: Claim, outcome: Outcome) -> Result:

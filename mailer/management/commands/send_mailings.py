@@ -17,7 +17,7 @@ from django.utils.formats import date_format
 
 from core.event_loop import run
 from mailer.delivery.engine import Options, Summary, Until
-from mailer.delivery.restored import DatabaseWentBack
+from mailer.delivery.marks import DatabaseWentBack
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule, work_left
 from mailer.delivery.supervise import send_forever, send_once
 from mailer.delivery.worker import LeaseLost

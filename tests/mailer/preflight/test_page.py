@@ -13,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from core.clock import db_now
 from core.models import User
-from mailer.delivery.ledger import Result, record
+from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
 from mailer.delivery.transport import SMTP_BACKEND
+from mailer.delivery.verdict import Result
 from mailer.durations import duration
 from mailer.models import Attachment, Mailing, Message, Recipient, Suppression
 from mailer.rates import MINUTE, Rate

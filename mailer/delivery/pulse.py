@@ -1,0 +1,78 @@
+"""Signs of life from PostgreSQL, asked for by the event loop itself on a connection of its own.
+
+The thread's answers come too seldom: while the one statement of a batch runs, hundreds of mails may go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import psycopg
+from django.db import connection
+from psycopg.pq.abc import PGconn
+
+logger = logging.getLogger(__name__)
+
+CONNECT_AGAIN = 0.5  # seconds
+NOTHING = b""  # the empty query: PostgreSQL says that it was empty
+
+
+class Pulse:
+    """`heard` is called at each answer. SQLite has no server, and so no pulse."""
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        self._heard = heard
+        self._line: PGconn | None = None
+        self._is_owed = False  # an answer
+        self._is_broken = asyncio.Event()
+
+    async def keep(self) -> None:
+        """Stay connected, until cancelled."""
+        while connection.vendor == "postgresql":
+            try:
+                async with await _connect() as opened:
+                    await self._listen(opened.pgconn)
+            except psycopg.Error as error:
+                logger.debug("No pulse: %s", error)
+            await asyncio.sleep(CONNECT_AGAIN)
+
+    def ask(self) -> None:
+        """Ask for a sign of life, unless one is asked for already or there is no connection."""
+        if self._line is None or self._is_owed:
+            return
+        try:
+            self._line.send_query(NOTHING)
+            self._is_owed = True
+        except psycopg.Error:
+            self._is_broken.set()
+
+    async def _listen(self, line: PGconn) -> None:
+        loop = asyncio.get_running_loop()
+        self._is_owed = False
+        self._is_broken.clear()
+        self._line = line
+        loop.add_reader(line.socket, self._read, line)
+        try:
+            await self._is_broken.wait()
+        finally:
+            self._line = None
+            loop.remove_reader(line.socket)
+
+    def _read(self, line: PGconn) -> None:
+        try:
+            line.consume_input()
+        except psycopg.Error:
+            self._is_broken.set()
+            return
+        while self._is_owed and not line.is_busy():
+            if line.get_result() is None:
+                self._is_owed = False
+                self._heard()
+
+
+async def _connect() -> psycopg.AsyncConnection:
+    parameters = connection.get_connection_params()
+    del parameters["cursor_factory"]  # Django's own, which waits
+    return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)

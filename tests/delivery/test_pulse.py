@@ -1,0 +1,91 @@
+"""The database's pulse: signs of life on a connection that the event loop asks by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from mailer.delivery.pulse import Pulse
+from tests.support.database_proxy import DatabaseProxy, proxied_database
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="SQLite has no server that could answer."),
+]
+
+
+@pytest.fixture
+def proxy(transactional_db: None) -> Iterator[DatabaseProxy]:
+    with proxied_database() as proxy:
+        yield proxy
+
+
+class Patient:
+    """Asks until there is an answer, and counts them."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self._answer = asyncio.Event()
+        self.pulse = Pulse(self._hear)
+
+    def _hear(self) -> None:
+        self.heard += 1
+        self._answer.set()
+
+    async def ask(self, seconds: float = 10) -> None:
+        self._answer.clear()
+        async with asyncio.timeout(seconds):
+            while not self._answer.is_set():
+                self.pulse.ask()
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def kept() -> AsyncIterator[Patient]:
+    patient = Patient()
+    task = asyncio.create_task(patient.pulse.keep())
+    try:
+        yield patient
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_database_answers_and_is_asked_again() -> None:
+    async with kept() as patient:
+        for _time in range(3):
+            await patient.ask()
+
+
+async def test_it_owes_one_answer_at_a_time() -> None:
+    async with kept() as patient:
+        await patient.ask()
+        before = patient.heard
+        for _time in range(10):
+            patient.pulse.ask()
+        await asyncio.sleep(0.05)
+        assert patient.heard == before + 1
+
+
+async def test_nothing_is_heard_of_a_database_that_is_away_and_of_one_that_is_back_it_is(proxy: DatabaseProxy) -> None:
+    async with kept() as patient:
+        await patient.ask()
+        await asyncio.to_thread(proxy.cut)
+        await asyncio.sleep(0.05)
+        before = patient.heard
+        with pytest.raises(TimeoutError):
+            await patient.ask(0.3)
+        assert patient.heard == before
+        proxy.mend()
+        await patient.ask()
+
+
+async def test_before_it_is_connected_nobody_is_asked() -> None:
+    heard: list[Any] = []
+    Pulse(lambda: heard.append(1)).ask()
+    assert heard == []
