@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from core.clock import db_now
 from mailer.audience import audience
 from mailer.delivery.claim import LEASE
+from mailer.delivery.orphans import orphans
 from mailer.delivery.sweep import SILENCE
 from mailer.models import Attempt, AttemptCount, Decision, Delivery, Mailing, MailingCount
 
@@ -47,6 +48,7 @@ def audit_mailing(mailing_id: int) -> list[Check]:
         mailing = Mailing.objects.get(pk=mailing_id)
         by_state = Counter(dict(_deliveries(mailing).values_list("state").annotate(Count("pk"))))
         return [
+            *(Check(name, 0, n) for name, n in orphans(mailing.pk)),
             *_everyone_once(mailing, by_state.total()),
             *_counted_states(mailing, by_state),
             *_counted_attempts(mailing),

@@ -295,7 +295,7 @@ def _ids(mailings: QuerySet[Mailing]) -> list[int]:
 
 
 def _under_lock(mailing_id: int, step: Callable[[Mailing, datetime], None]) -> None:
-    with transaction.atomic():
+    with contextlib.suppress(Mailing.DoesNotExist), transaction.atomic():  # a draft was deleted meanwhile
         step(locked(mailing_id), db_now())
 
 

@@ -41,13 +41,15 @@ COLUMNS = """
     id, mailing_id, state, attempt_count, email, full_name, message_id, {merge_data}, address_key, due_at, dated_at,
     is_suppressed
 """
+# Nothing is due to a worker that a restored database does not know: nobody would take it over from that one.
 DUE = """
     SELECT d.*, CAST(d.next_attempt_at AS text) AS due_at, EXISTS (
         SELECT 1 FROM mailer_suppression AS s
         WHERE s.address_key = d.address_key AND s.lifted_at IS NULL AND (s.owner_id = %s OR s.owner_id IS NULL)
     ) AS is_suppressed
     FROM mailer_delivery AS d
-    WHERE d.mailing_id = %s AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= %s AND {not_reached}
+    WHERE EXISTS (SELECT 1 FROM mailer_worker AS w WHERE w.id = %s)
+    AND d.mailing_id = %s AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= %s AND {not_reached}
     ORDER BY d.next_attempt_at, d.id LIMIT %s
 """
 TAKE = """
@@ -80,7 +82,7 @@ def take_due(
     """
     not_reached, place = ("(d.next_attempt_at, d.id) > (%s, %s)", beyond) if beyond else ("true", ())
     moment = connection.ops.adapt_datetimefield_value(now)
-    search = (owner_id, mailing_id, moment, *place, most)
+    search = (owner_id, worker_id, mailing_id, moment, *place, most)
     reach("claim.before_commit")
     if connection.vendor == "postgresql":
         return _take_at_once(worker_id, moment, not_reached, search)

@@ -52,8 +52,14 @@ class Delivery(models.Model):
     OPEN = (State.QUEUED, State.SENDING, State.DEFERRED)
     WAITING = (State.QUEUED, State.DEFERRED)
 
+    # Neither the mailing nor the worker is a foreign key for the database: docs/decisions/0013.
     mailing = models.ForeignKey(
-        Mailing, models.PROTECT, related_name="deliveries", db_index=False, verbose_name=_("mailing")
+        Mailing,
+        models.PROTECT,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("mailing"),
     )
     recipient = models.ForeignKey(
         Recipient, models.SET_NULL, null=True, related_name="deliveries", verbose_name=_("recipient")
@@ -68,7 +74,13 @@ class Delivery(models.Model):
     attempt_count = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"))
     worker = models.ForeignKey(
-        Worker, models.PROTECT, null=True, related_name="deliveries", db_index=False, verbose_name=_("worker")
+        Worker,
+        models.PROTECT,
+        null=True,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("worker"),
     )
     dated_at = models.DateTimeField(
         _("date of the mail"), null=True, help_text=_("Set when first claimed, kept by every retry.")
@@ -111,11 +123,22 @@ class Attempt(models.Model):
         FAILURE = "failure", _("Failure")
         UNCERTAIN = "uncertain", _("Uncertain")
 
+    # Neither is a foreign key for the database: docs/decisions/0013.
     delivery = models.ForeignKey(
-        Delivery, models.PROTECT, related_name="attempts", db_index=False, verbose_name=_("delivery")
+        Delivery,
+        models.PROTECT,
+        related_name="attempts",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("delivery"),
     )
     mailing = models.ForeignKey(
-        Mailing, models.PROTECT, related_name="attempts", db_index=False, verbose_name=_("mailing")
+        Mailing,
+        models.PROTECT,
+        related_name="attempts",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("mailing"),
     )
     number = models.PositiveIntegerField(_("number"))
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
@@ -137,8 +160,9 @@ class Attempt(models.Model):
         verbose_name_plural = _("attempts")
         constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once_per_number")]
         indexes = [
-            models.Index(fields=["mailing", "-id"], name="attempt_newest"),
-            models.Index(fields=["mailing", "-id"], name="attempt_not_success", condition=~Q(status="success")),
+            # Pages read them backwards. Newest first PostgreSQL would leave their pages half empty.
+            models.Index(fields=["mailing", "id"], name="attempt_newest"),
+            models.Index(fields=["mailing", "id"], name="attempt_not_success", condition=~Q(status="success")),
             models.Index(fields=["missing_journal"], name="attempt_unknown", condition=Q(status="uncertain")),
         ]
 

@@ -6,12 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import cycle
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connections
+from django.test import AsyncClient
 
 from core.models import User
 from mailer.consent import unsubscribe
@@ -75,6 +77,30 @@ async def test_many_who_press_send_start_one_run(owner: User, site: Callable[[Sm
     assert set(accepted_by(server).values()) == {1}
     assert len(server.accepted) == 40
     assert await sync_to_async(counted)(mailing) == {"sent": 40} == await sync_to_async(really_counted)(mailing)
+
+
+def test_many_who_send_a_draft_that_others_delete_leave_all_of_it_or_nothing(
+    owner: User, signed_in: Callable[[User], AsyncClient]
+) -> None:
+    make_crowd(owner, 5)
+    mailing = make_mailing(owner)
+    page = signed_in(owner)
+    async_to_sync(page.get)("/")
+    acts, lock = cycle(["start", "delete"]), threading.Lock()
+
+    def either() -> str:
+        with lock:
+            act = next(acts)
+        if act == "delete":
+            return str(async_to_sync(page.post)(f"/mailings/{mailing.pk}/delete/").status_code)
+        with suppress(Mailing.DoesNotExist):
+            return change_status(mailing.pk, "start", owner).status
+        return "gone"
+
+    told = at_once(either)
+    is_there = Mailing.objects.filter(pk=mailing.pk).exists()
+    assert (told["sending"], told["302"]) == ((1, 0) if is_there else (0, 1))
+    assert Delivery.objects.filter(mailing=mailing.pk).count() == (5 if is_there else 0)
 
 
 @pytest.mark.parametrize("choice", ["retry_failed", "resend", "treat_as_sent"])

@@ -139,6 +139,23 @@ def keep_it_in_hand() -> None:
     Delivery.objects.filter(pk=of_state("expired")).update(worker=a_worker())
 
 
+def lose_what_an_attempt_is_of() -> None:
+    lost = Delivery.objects.filter(pk=of_state("sent"))
+    lost._raw_delete(lost.db)
+
+
+def lose_what_a_delivery_is_of() -> None:
+    Delivery.objects.filter(pk=of_state("sent")).update(mailing=Mailing(pk=10**9))
+
+
+def lose_the_mailing_of_an_attempt() -> None:
+    Attempt.objects.filter(delivery=of_state("failed")).update(mailing=Mailing(pk=10**9))
+
+
+def lose_who_holds_it() -> None:
+    Delivery.objects.filter(pk=of_state("expired")).update(state="sending", worker=10**9)
+
+
 def miscount_deliveries() -> None:
     MailingCount.objects.filter(state="sent").update(n=F("n") + 1)
 
@@ -163,6 +180,10 @@ def miscount_attempts() -> None:
         (send_again_in_silence, "Mailed again though the mail may have arrived, and nobody chose that"),
         (give_it_to_nobody, "Deliveries in nobody's hands that are sending, or the other way round"),
         (keep_it_in_hand, "Deliveries in nobody's hands that are sending, or the other way round"),
+        (lose_what_an_attempt_is_of, "Attempts of a delivery that is gone"),
+        (lose_what_a_delivery_is_of, "Deliveries of a mailing that is gone"),
+        (lose_the_mailing_of_an_attempt, "Attempts of a mailing that is gone"),
+        (lose_who_holds_it, "Deliveries in the hands of a worker that is gone"),
         (miscount_deliveries, "Deliveries that are sent, by the counter"),
         (miscount_attempts, "Attempts that are success, by the counter"),
     ],
@@ -192,6 +213,11 @@ def test_the_command_exits_with_1_on_a_difference(mailing: Mailing, capsys: pyte
 def test_the_command_knows_no_other_mailings() -> None:
     with pytest.raises(CommandError, match="no mailing 999"):
         call_command("audit_mailing", "999")
+
+
+def test_what_is_left_of_a_mailing_that_is_gone_is_told_with_any_other(mailing: Mailing, owner: User) -> None:
+    lose_what_a_delivery_is_of()
+    assert differences(make_mailing(owner)) == {"Deliveries of a mailing that is gone": (0, 1)}
 
 
 @pytest.mark.django_db(transaction=True)

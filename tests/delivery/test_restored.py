@@ -154,6 +154,11 @@ def test_a_worker_claims_nothing_from_a_database_that_went_back(mailing: Mailing
     assert Delivery.objects.filter(state="sending").count() == 10
 
 
+def test_nothing_is_due_to_a_worker_that_the_database_does_not_know(mailing: Mailing) -> None:
+    assert claim_deliveries(10**9, 0, 10) == ([], 0)
+    assert not Delivery.objects.exclude(state="queued", worker=None).exists()
+
+
 def test_it_refuses_to_go_on_where_it_cannot_mark(tmp_path: Path) -> None:
     (tmp_path / "instance").write_text("")
     with pytest.raises(JournalUnwritable, match="mark cannot be written"):

@@ -68,6 +68,17 @@ def test_a_page_of_an_old_mailings_deliveries_passes_over_nobody_elses(mailings:
 
 
 @ON_POSTGRES
+@pytest.mark.parametrize("state", ["queued", "sending", "sent", "failed"])
+def test_a_few_of_a_state_among_many_are_found_at_once(mailings: list[Mailing], state: str) -> None:
+    theirs = Delivery.objects.filter(mailing=mailings[1])
+    theirs.update(state="sent" if state != "sent" else "queued")
+    few = list(theirs.order_by("pk").values_list("pk", flat=True)[:3])
+    theirs.filter(pk__in=few).update(state=state)
+    analyze()
+    assert rows_read(deliveries_of(mailings[1]).filter(state=state).order_by("-pk")[:51]) == 3
+
+
+@ON_POSTGRES
 def test_a_few_failures_among_many_are_found_at_once(mailings: list[Mailing]) -> None:
     mailing, now = mailings[0], timezone.now()
     attempts = [
