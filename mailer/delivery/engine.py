@@ -99,7 +99,8 @@ class Engine:
         self._composers: dict[int, Composer | Problem] = {}
         self._pulse = Pulse(lambda: self._leash.answered())
         self._leash = Leash(2 * options.concurrency, self._pulse.ask)
-        self._database.listener = self._leash
+        self._aside = worker.aside
+        self._database.listener = self._aside.listener = self._leash
         self._loners: set[int] = set()  # deliveries that go by themselves
         self._answer_lost = False  # whether claims may be ours that we do not know of
         self._in_hand: Counter[int] = Counter()  # claims not yet recorded, by mailing
@@ -228,7 +229,7 @@ class Engine:
             gives_up = self._options.until is Until.NOTHING_DUE and self._breaker.is_stuck
             self._summary.trouble = self._trouble() if gives_up else ""
             return gives_up
-        await self._database.patiently(run_schedule, self._options.only_mailing)
+        await self._aside.patiently(run_schedule, self._options.only_mailing)
         left = await self._database.patiently(work_left, self._options.only_mailing)
         return left.due == 0 and (left.later == 0 or self._options.until is Until.NOTHING_DUE)
 
@@ -260,7 +261,7 @@ class Engine:
         try:
             while True:
                 asked, asked_at = set(self._in_hand), seconds()
-                seen = await self._database(gate.look, self._worker.id, asked)
+                seen = await self._aside(gate.look, self._worker.id, asked)
                 if self._in_hand.keys() <= asked:
                     break
             self._gate.update(seen, asked_at)
@@ -269,7 +270,7 @@ class Engine:
 
     async def _keep_schedule(self) -> None:
         while True:
-            makes_more = await self._database.patiently(run_schedule, self._options.only_mailing)
+            makes_more = await self._aside.patiently(run_schedule, self._options.only_mailing)
             self._wake.set()
             await asyncio.sleep(MAKE_EVERY if makes_more else SCHEDULE_EVERY)
 

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django.db import connection
+
 from core.clock import seconds
 from mailer.delivery.claim import (
     LEASE,
@@ -44,6 +46,7 @@ class LeaseLost(Exception):
 class Worker:
     id: int
     database: DatabaseThread
+    aside: DatabaseThread  # for what need not wait for claims and results, nor hold them up
     gate: Gate
     journal: Journal
     mark: MarkFile
@@ -116,6 +119,7 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
     First holds what runs where the database has gone back, and takes over what the dead have left.
     """
     database = DatabaseThread()
+    aside = DatabaseThread() if connection.vendor == "postgresql" else database  # SQLite has one writer
     journals, marks = data_dir / "journal", data_dir / "instance"
     host = socket.gethostname()
     try:
@@ -125,7 +129,7 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
             closing(Journal.open(journals, worker_id, host, boot_id(), sync, line.token)) as journal,
             closing(MarkFile(marks, line.token, worker_id)) as mark,
         ):
-            worker = Worker(worker_id, database, Gate(seconds), journal, mark, journals, host, held=held)
+            worker = Worker(worker_id, database, aside, Gate(seconds), journal, mark, journals, host, held=held)
             try:
                 await worker.sweep()
                 await worker.renew("")
@@ -133,7 +137,8 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
             finally:
                 await _retire(worker)
     finally:
-        database.close()
+        for thread in {database, aside}:
+            thread.close()
 
 
 async def _retire(worker: Worker) -> None:
