@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from core.clock import db_now
 from mailer.audience import audience
-from mailer.delivery.claim import LEASE
+from mailer.delivery.lease import LEASE
 from mailer.delivery.orphans import orphans
 from mailer.delivery.sweep import SILENCE
 from mailer.models import Attempt, AttemptCount, Decision, Delivery, Mailing, MailingCount

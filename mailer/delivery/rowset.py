@@ -49,6 +49,12 @@ def rows_of(
     return json.loads(found or "[]")  # type: ignore[no-any-return]
 
 
+def moment_of(text: str) -> datetime:
+    """A moment as the database writes it. SQLite keeps it in UTC, without saying so."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 SQLITE_ARRAYS = ("json_group_array", "json_array")
 
 

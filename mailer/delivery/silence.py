@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from core.clock import seconds
-from mailer.delivery import claim
+from mailer.delivery import lease
 from mailer.models import Worker
 
 
@@ -25,16 +25,16 @@ class Witness:
     def look(self, workers: Iterable[Worker]) -> None:
         """Note their leases as they were just read."""
         now = self._clock()
-        if now - self._looked_at > claim.LEASE.total_seconds() / 2:
+        if now - self._looked_at > lease.LEASE.total_seconds() / 2:
             self._seen.clear()
         self._looked_at = now
         before = self._seen
         self._seen = {worker.pk: (worker.lease_expires_at, now) for worker in workers}
-        for pk, (lease, _now) in self._seen.items():
-            if pk in before and before[pk][0] == lease:
+        for pk, (expires_at, _now) in self._seen.items():
+            if pk in before and before[pk][0] == expires_at:
                 self._seen[pk] = before[pk]
 
     def has_seen_silence(self, worker: Worker) -> bool:
         """Whether it has not renewed its lease for one whole lease before our eyes."""
         _lease, since = self._seen.get(worker.pk, (None, self._clock()))
-        return self._clock() - since >= claim.LEASE.total_seconds()
+        return self._clock() - since >= lease.LEASE.total_seconds()

@@ -13,20 +13,12 @@ from pathlib import Path
 from django.db import connection
 
 from core.clock import seconds
-from mailer.delivery.claim import (
-    LEASE,
-    RENEW_EVERY,
-    Claim,
-    claim_deliveries,
-    held_claims,
-    register_worker,
-    renew_lease,
-    retire_worker,
-)
+from mailer.delivery.claim import Claim, claim_deliveries, held_claims
 from mailer.delivery.database import DATABASE_GONE, DatabaseThread
 from mailer.delivery.frontier import Frontier
 from mailer.delivery.gate import Gate
 from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.lease import LEASE, RENEW_EVERY, register_worker, renew_lease, retire_worker
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.marks import MarkFile, check_mark
 from mailer.delivery.restored import Held, check_history

@@ -9,8 +9,8 @@ from django.db import connection
 
 from core.clock import shifted
 from core.models import User
-from mailer.delivery.claim import register_worker, renew_lease, retire_worker
 from mailer.delivery.frontier import GOOD_FOR, Frontier
+from mailer.delivery.lease import register_worker, renew_lease, retire_worker
 from mailer.delivery.schedule import change_status
 from mailer.models import Delivery, Mailing, Worker
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted

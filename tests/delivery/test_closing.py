@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.audit import audit_mailing
-from mailer.delivery.claim import LEASE, Claim, register_worker
+from mailer.delivery.claim import Claim
 from mailer.delivery.evidence import late_evidence, settle
+from mailer.delivery.lease import LEASE, register_worker
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule

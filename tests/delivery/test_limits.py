@@ -17,7 +17,8 @@ from django.test.utils import CaptureQueriesContext
 
 from core.clock import db_now, seconds
 from core.models import User
-from mailer.delivery.claim import Claim, claims_of, register_worker
+from mailer.delivery.claim import Claim, claims_of
+from mailer.delivery.lease import register_worker
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
 from mailer.delivery.throttle import AHEAD, BATCH, SPREAD, VALID

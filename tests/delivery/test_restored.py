@@ -13,8 +13,9 @@ from django.db.models import F
 
 from core.clock import shifted
 from core.models import User
-from mailer.delivery.claim import claim_deliveries, register_worker, renew_lease, retire_worker
+from mailer.delivery.claim import claim_deliveries
 from mailer.delivery.journal import JournalUnwritable
+from mailer.delivery.lease import register_worker, renew_lease, retire_worker
 from mailer.delivery.marks import DatabaseWentBack, Mark, MarkFile, read_marks
 from mailer.delivery.restored import Held, check_history
 from mailer.delivery.schedule import change_status

@@ -9,7 +9,7 @@ from django.db import IntegrityError
 
 from core.models import User
 from mailer.delivery.audit import audit_mailing
-from mailer.delivery.claim import register_worker
+from mailer.delivery.lease import register_worker
 from mailer.delivery.outcome import Phase, Reply, classify_reply
 from mailer.delivery.salvage import NOT_STORED, record_all
 from mailer.delivery.schedule import change_status

@@ -62,7 +62,7 @@ class Desk:
         for item in (*claims, None):
             queue.put_nowait(item)
         mark = MarkFile(self.folder / "marks", "instance", 1)
-        worker = Worker(1, self.database, self.gate, self.journal, mark, self.folder, "host")
+        worker = Worker(1, self.database, self.database, self.gate, self.journal, mark, self.folder, "host")
         transport = Transport(opening, self.breaker)
         await Sender(worker, transport, composers, self.leash, self.loners, lambda: False).run(queue, results)
         found = [results.get_nowait() for _claim in claims]

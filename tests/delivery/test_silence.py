@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from core.clock import shifted
-from mailer.delivery.claim import register_worker, renew_lease
+from mailer.delivery.lease import register_worker, renew_lease
 from mailer.delivery.silence import Witness
 from mailer.models import Worker
 from tests.support.sweeping import Clock

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import AsyncClient
 
-from mailer.delivery.claim import renew_lease
+from mailer.delivery.lease import renew_lease
 from tests.support.processes import get, running_without_database, suite_variables
 from tests.support.results import a_worker
 from tests.support.servers import free_port

@@ -9,7 +9,7 @@ from django.test import AsyncClient, Client
 
 from core.clock import db_now, shifted
 from core.models import User
-from mailer.delivery.claim import renew_lease
+from mailer.delivery.lease import renew_lease
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Delivery, Mailing, Message

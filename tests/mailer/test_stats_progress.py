@@ -6,7 +6,7 @@ import pytest
 
 from core.clock import db_now, shifted
 from core.models import User
-from mailer.delivery.claim import renew_lease
+from mailer.delivery.lease import renew_lease
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status, run_schedule
 from mailer.models import Attempt, Delivery, Mailing, Worker

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from core.clock import db_now
-from mailer.delivery.claim import Claim, claim_deliveries, register_worker
+from mailer.delivery.claim import Claim, claim_deliveries
 from mailer.delivery.frontier import Frontier
+from mailer.delivery.lease import register_worker
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, classify_reply, withheld
 from mailer.delivery.verdict import Result
 

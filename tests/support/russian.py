@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from core.clock import db_now
 from core.models import User
-from mailer.delivery.claim import renew_lease
+from mailer.delivery.lease import renew_lease
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Phase, Reply, classify_break, classify_reply
 from mailer.delivery.schedule import change_status, run_schedule

@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from core.clock import shifted
-from mailer.delivery.claim import LEASE, Claim, register_worker
+from mailer.delivery.claim import Claim
 from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.lease import LEASE, register_worker
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.silence import Witness

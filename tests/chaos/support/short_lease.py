@@ -18,10 +18,10 @@ RENEW_EVERY = 0.5  # seconds
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "asgi_project.settings")
     django.setup()
-    from mailer.delivery import claim, sweep, worker
+    from mailer.delivery import lease, sweep, worker
 
     for module, name, value in (
-        (claim, "LEASE", LEASE),
+        (lease, "LEASE", LEASE),
         (worker, "LEASE", LEASE),
         (worker, "RENEW_EVERY", RENEW_EVERY),
         (sweep, "SILENCE", SILENCE),
