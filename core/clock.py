@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
 _shift = timedelta(0)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def db_now() -> datetime:
@@ -43,6 +45,21 @@ def shifted(by: timedelta) -> Iterator[None]:
 
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def microseconds() -> int:
+    """This machine's time, in microseconds since 1970: a datetime takes five times as long to make, and to write."""
+    return time.time_ns() // 1000
+
+
+def moment_at(microseconds: int) -> datetime:
+    """The aware moment so many microseconds after the beginning of 1970, in UTC."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds_of(moment: datetime) -> int:
+    """The other way round."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def seconds() -> float:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from core.clock import db_now
+from core.clock import db_now, moment_at
 from mailer.addresses import address_key
 from mailer.delivery.doubt import in_doubt
 from mailer.delivery.moves import lock_held, write_verdicts
@@ -74,7 +74,7 @@ def record(worker_id: int, results: Sequence[Result], counted_by: int | None = N
         return _written(worker_id, results, [(result, SENT) for result in accepted], counted_by)
     with transaction.atomic():
         windows = windows_under_share_lock({result.claim.mailing_id for result in others})
-        passed_at = max((result.finished_at for result in accepted), default=None)
+        passed_at = max((moment_at(result.finished_at) for result in accepted), default=None)
         verdicts = _verdicts(worker_id, others, windows, passed_at)
         recorded = _written(worker_id, results, [(result, SENT) for result in accepted] + verdicts, counted_by)
         not_held = {result.claim.delivery_id for result in recorded.not_held}
@@ -175,10 +175,10 @@ def _bounce(result: Result) -> Bounce:
 
 def _suspicions(results: Sequence[Result], passed_at: datetime | None) -> dict[int, Suspicion]:
     """What to think of those that broke the connection in their own transaction; other mail has passed then."""
-    broken = {result.claim.delivery_id: result.finished_at for result in results if result.outcome.breaks}
+    broken = {one.claim.delivery_id: moment_at(one.finished_at) for one in results if one.outcome.breaks}
     if not broken:
         return {}
-    judged = [result.finished_at for result in results if result.outcome.is_judged]
+    judged = [moment_at(result.finished_at) for result in results if result.outcome.is_judged]
     return suspect(broken, max(judged + ([passed_at] if passed_at else []), default=None))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F
 
-from mailer.delivery.counts import count_attempts, hour_of, move_counts_of_all
+from core.clock import moment_at
+from mailer.delivery.counts import count_attempts, move_counts_of_all
 from mailer.delivery.failpoints import reach
 from mailer.delivery.lookups import Among
 from mailer.delivery.rowset import rows_of, rows_parameter, table_of
@@ -17,6 +18,8 @@ from mailer.delivery.verdict import ATTEMPT_STATUS, Change, Result, Verdict
 from mailer.models import Delivery
 
 State = Delivery.State
+
+HOUR = 3_600_000_000  # microseconds
 
 VERDICTS = {
     "id": "bigint",
@@ -31,8 +34,8 @@ VERDICTS = {
     "reply_code": "integer",
     "enhanced_code": "text",
     "server_response": "text",
-    "started_at": "timestamptz",
-    "finished_at": "timestamptz",
+    "started_at": "microseconds",
+    "finished_at": "microseconds",
 }
 # COALESCE leaves both databases the key alone to go by: as far as they know nobody holds anything, and they would go
 # through all that is held for each row anew.
@@ -133,8 +136,8 @@ def _write_step_by_step(worker_id: int, verdicts: Sequence[Verdict], counted_by:
 
 def _count(moved: Sequence[Verdict], counted_by: int) -> None:
     tried = [result for result, change in moved if change.charged]
-    hours = ((r.claim.mailing_id, hour_of(r.finished_at), ATTEMPT_STATUS[r.outcome.kind]) for r in tried)
-    count_attempts(counted_by, Counter(hours))
+    hours = Counter((r.claim.mailing_id, r.finished_at // HOUR, ATTEMPT_STATUS[r.outcome.kind]) for r in tried)
+    count_attempts(counted_by, {(pk, moment_at(hour * HOUR), status): n for (pk, hour, status), n in hours.items()})
     moves = Counter((result.claim.mailing_id, change.state) for result, change in moved)
     for (mailing_id, _state), n in list(moves.items()):
         moves[mailing_id, State.SENDING] -= n

@@ -20,13 +20,29 @@ from django.db.backends.utils import CursorWrapper
 def table_of(columns: Mapping[str, str]) -> str:
     """For a FROM clause: the rows of one `rows_parameter`, each column cast to its type of PostgreSQL's.
 
-    Text is left uncut, so that what is too long for its column is refused instead.
+    Text is left uncut, so that what is too long for its column is refused instead. `microseconds` since 1970 become a
+    moment.
     """
     if connection.vendor == "postgresql":
-        found = (f"(value ->> {n})::{kind} AS {name}" for n, (name, kind) in enumerate(columns.items()))
+        found = (f"{_typed(n, kind)} AS {name}" for n, (name, kind) in enumerate(columns.items()))
         return f"(SELECT {', '.join(found)} FROM jsonb_array_elements(%s::jsonb))"  # noqa: S608 - columns of ours
-    found = (f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(columns))
+    found = (f"{_as_kept(n, kind)} AS {name}" for n, (name, kind) in enumerate(columns.items()))
     return f"(SELECT {', '.join(found)} FROM json_each(%s))"  # noqa: S608 - as above
+
+
+def _typed(n: int, kind: str) -> str:
+    if kind == "microseconds":
+        return f"to_timestamp((value ->> {n})::bigint / 1e6::float8)"
+    return f"(value ->> {n})::{kind}"
+
+
+def _as_kept(n: int, kind: str) -> str:
+    """As Django keeps it on SQLite: a moment in UTC, without saying so."""
+    value = f"json_extract(value, '$[{n}]')"
+    if kind == "microseconds":
+        second = f"strftime('%%Y-%%m-%%d %%H:%%M:%%S', {value} / 1000000, 'unixepoch')"
+        return f"{second} || printf('.%%06d', {value} %% 1000000)"
+    return value
 
 
 def rows_parameter(rows: Sequence[Sequence[Any]]) -> str:

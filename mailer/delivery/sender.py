@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import time
 
-from core.clock import seconds
+from core.clock import microseconds, seconds
 from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Addressee, Composer, Envelope
 from mailer.delivery.connection import ConnectFailed, Connection, Transaction
@@ -38,7 +37,7 @@ class Trip:
 
     claim: Claim
     mail: Transaction
-    started_at: datetime
+    started_at: int
     rides: bool  # behind the end of another mail
     is_in_journal: bool = False
 
@@ -94,7 +93,7 @@ class Sender:
             reach("release")
         self._leash.begin()
         self._loners.discard(claim.delivery_id)
-        started_at = _now()
+        started_at = microseconds()
         async with self._breaker.turn() as may_try:
             if not may_try or self._is_stopping() or not self._may_begin(claim):
                 self._report(claim, withheld(Phase.CONNECT), started_at)
@@ -132,7 +131,7 @@ class Sender:
                 return None
             self._intake.drop()
             self._leash.begin()
-            if (trip := self._begin(claim, connection, _now(), rides=True)) is not None:
+            if (trip := self._begin(claim, connection, microseconds(), rides=True)) is not None:
                 return trip
         return None
 
@@ -147,7 +146,7 @@ class Sender:
         may_begin = self._breaker.lets_all and self._leash.is_slack and not self._is_stopping()
         return may_begin and connection.takes_riders and connection.is_usable
 
-    def _begin(self, claim: Claim, connection: Connection, started_at: datetime, rides: bool = False) -> Trip | None:
+    def _begin(self, claim: Claim, connection: Connection, started_at: int, rides: bool = False) -> Trip | None:
         """Compose the mail and begin with it; one that can't be composed is over at once."""
         composed = self._compose(claim)
         if isinstance(composed, Outcome):
@@ -201,8 +200,8 @@ class Sender:
                 outcome = withheld(outcome.phase)
             self._report(trip.claim, outcome, trip.started_at)
 
-    def _report(self, claim: Claim, outcome: Outcome, started_at: datetime) -> None:
-        self._results.put_nowait(Result(claim, outcome, started_at, _now()))
+    def _report(self, claim: Claim, outcome: Outcome, started_at: int) -> None:
+        self._results.put_nowait(Result(claim, outcome, started_at, microseconds()))
 
     async def _connected(self) -> Connection:
         if self._connection is None or not self._connection.is_usable:
@@ -219,7 +218,3 @@ class Sender:
 def _not_composed(problem: Problem) -> Outcome:
     """A key's problem is not told: its text names the file, which is not for everybody."""
     return rejected_here(KEY_UNUSABLE if isinstance(problem, KeyProblem) else str(problem), scope=Scope.MAILING)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
-from core.clock import db_now
+from core.clock import db_now, microseconds_of
 from mailer.delivery.claim import IS_CLAIMED, claim_of
 from mailer.delivery.evidence import BY_JOURNAL, Evidence, settle
 from mailer.delivery.failpoints import reach
@@ -149,5 +149,5 @@ def _outcome(entry: Entry | None, told: Told | None) -> Outcome:
     return withheld(Phase.MAIL) if is_proved else classify_break(Phase.BODY, UNKNOWN)
 
 
-def _moment(timestamp: float | None) -> datetime:
-    return db_now() if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+def _moment(timestamp: float | None) -> int:
+    return microseconds_of(db_now()) if timestamp is None else round(timestamp * 1e6)

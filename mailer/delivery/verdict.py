@@ -14,12 +14,12 @@ State = Delivery.State
 
 
 class Result(NamedTuple):
-    """One claim's outcome, with the times of its transaction (aware, this machine's clock)."""
+    """One claim's outcome, with the times of its transaction: microseconds since 1970, by this machine's clock."""
 
     claim: Claim
     outcome: Outcome
-    started_at: datetime
-    finished_at: datetime
+    started_at: int
+    finished_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.ledger import record
+from mailer.delivery.moves import HOUR
 from mailer.delivery.schedule import change_status
 from mailer.models import Attempt, AttemptCount, Delivery, Mailing
 from tests.support.mailings import (
@@ -128,7 +129,7 @@ def test_it_counts_attempts_by_the_hour_in_which_they_ended(mailing: Mailing) ->
     worker = a_worker()
     outcomes = [ACCEPTED, ACCEPTED, REJECTED, DEFERRED, UNCERTAIN, LOST]
     results = [result(*pair) for pair in zip(claimed(worker), outcomes, strict=True)]
-    earlier = results[0]._replace(finished_at=results[0].finished_at - timedelta(hours=3))
+    earlier = results[0]._replace(finished_at=results[0].finished_at - 3 * HOUR)
     record(worker, [earlier, *results[1:4]])
     record(worker, results[4:])
     assert counted_attempts() == really_counted_attempts()

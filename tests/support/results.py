@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.clock import db_now
+from core.clock import db_now, microseconds_of
 from mailer.delivery.claim import Claim, claim_deliveries
 from mailer.delivery.frontier import Frontier
 from mailer.delivery.lease import register_worker
@@ -33,4 +33,4 @@ def claimed(worker: int, most: int = 250) -> list[Claim]:
 
 
 def result(claim: Claim, outcome: Outcome) -> Result:
-    return Result(claim, outcome, db_now(), db_now())
+    return Result(claim, outcome, *[microseconds_of(db_now())] * 2)

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
-from core.clock import db_now
+from core.clock import db_now, microseconds
 from core.models import User
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import change_status
@@ -212,9 +212,9 @@ def test_how_long_it_takes_is_told_by_the_last_mailing(owner: User, page: Client
     make_crowd(owner, 40)
     worker = a_worker()
     last = change_status(make_mailing(owner).pk, "start", owner)
-    now = db_now()
+    now = microseconds()
     claims = claimed(worker, 40)
-    record(worker, [Result(claim, ACCEPTED, now, now + timedelta(seconds=n)) for n, claim in enumerate(claims, 1)])
+    record(worker, [Result(claim, ACCEPTED, now, now + n * 1_000_000) for n, claim in enumerate(claims, 1)])
     draft = make_mailing(owner, body=GOOD)
     assert last.pk != draft.pk
     assert shown(page, draft).context["found"].pace.seconds == 40
