@@ -1,7 +1,7 @@
 """Where a sender's time goes: `python benchmarks/steps.py send_mailings …` runs the command and looks at its stacks.
 
 It patches nothing: every two milliseconds a timer's signal interrupts the loop's thread where it is, and the database's
-thread is looked at too. Each look books the time since the last one to the step whose module is innermost on the stack.
+threads are looked at too. Each look books the time since the last one to the step whose module is innermost on the stack.
 The last line that it prints is JSON: seconds by thread and step, and how long it looked.
 """
 
@@ -23,7 +23,7 @@ EVERY = 0.002  # seconds
 
 # Modules of the engine by their step, from the innermost frame outwards; one that is not here is passed over.
 STEPS = {
-    "claim": ("claim", "restored", "limits", "pacer"),
+    "claim": ("claim", "sending", "taking", "limits", "pacer"),
     "gate": ("gate",),
     "schedule": ("schedule", "materialise"),
     "render": ("segments", "bodies"),
@@ -36,11 +36,11 @@ STEPS = {
 }
 STEP_OF = {module: step for step, modules in STEPS.items() for module in modules}
 WAITING = "waiting, and the loop itself"
-DATABASE_THREAD = "engine-database"
+DATABASE_THREADS = ("engine-database", "engine-aside")
 
 
 class Looker:
-    """Looks at both threads from the main one, which is the loop's, until it is told to stop.
+    """Looks at the threads from the main one, which is the loop's, until it is told to stop.
 
     Another thread would need the interpreter to look, and see the loop's mostly where it waits and lets go of it.
     """
@@ -59,10 +59,11 @@ class Looker:
     def _look(self, _signal: int, frame: FrameType | None) -> None:
         before, self._before = self._before, time.perf_counter()
         self._book("loop", frame, self._before - before)
-        database = [thread.ident for thread in threading.enumerate() if thread.name.startswith(DATABASE_THREAD)]
-        if database:
-            frames = sys._current_frames()
-            self._book("database", frames.get(database[0] or 0), self._before - before)
+        frames = sys._current_frames()
+        for thread in threading.enumerate():
+            name = thread.name.rpartition("_")[0]  # without the number that a pool gives it
+            if name in DATABASE_THREADS:
+                self._book(name, frames.get(thread.ident or 0), self._before - before)
 
     def _book(self, thread: str, frame: FrameType | None, seconds: float) -> None:
         self.seconds[thread][step_of(frame)] += seconds  # type: ignore[assignment]

@@ -6,7 +6,7 @@ import json
 
 from benchmarks.servers import MailServer
 from benchmarks.sites import Site
-from benchmarks.steps import STEPS, WAITING
+from benchmarks.steps import DATABASE_THREADS, STEPS, WAITING
 
 STEPS_PROGRAM = "benchmarks/steps.py"
 
@@ -22,10 +22,10 @@ def where_time_goes(site: Site, owner: str, mail: MailServer) -> str:
 
 
 def _table(seconds: dict[str, dict[str, float]], mails: int, lasted: float) -> str:
-    lines = ["| step | loop, µs a mail | database thread, µs a mail |", "|---|---|---|"]
+    lines = ["| step | loop, µs a mail | claims and results | schedule and gate |", "|---|---|---|---|"]
     for step in [*STEPS, WAITING]:
-        loop, database = (seconds.get(thread, {}).get(step, 0.0) / mails * 1e6 for thread in ("loop", "database"))
-        lines.append(f"| {step} | {loop:.1f} | {database:.1f} |")
+        figures = (seconds.get(thread, {}).get(step, 0.0) / mails * 1e6 for thread in ("loop", *DATABASE_THREADS))
+        lines.append(f"| {step} | {' | '.join(f'{figure:.1f}' for figure in figures)} |")
     lines.append(
         f"\n{mails:,} mails, {lasted / mails * 1e6:.0f} µs of the clock for each; start and end count as waiting."
     )

@@ -1,4 +1,4 @@
-"""The engine's own thread for the database: everything it asks runs there, one thing after another."""
+"""A thread of the engine's own for the database: what is asked there runs there, one thing after another."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Listener:
 class DatabaseThread:
     """Awaited like a function: `await database(record, worker_id, results)`. Its `listener` may be replaced."""
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, "engine-database")
+    def __init__(self, name: str = "engine-database") -> None:
+        self._executor = ThreadPoolExecutor(1, name)
         self.listener = Listener()
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -111,7 +111,7 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
     First holds what runs where the database has gone back, and takes over what the dead have left.
     """
     database = DatabaseThread()
-    aside = DatabaseThread() if connection.vendor == "postgresql" else database  # SQLite has one writer
+    aside = DatabaseThread("engine-aside") if connection.vendor == "postgresql" else database  # SQLite has one writer
     journals, marks = data_dir / "journal", data_dir / "instance"
     host = socket.gethostname()
     try:
