@@ -1,7 +1,8 @@
 """Where a sender's time goes: `python benchmarks/steps.py send_mailings …` runs the command and looks at its stacks.
 
 It patches nothing: every two milliseconds a timer's signal interrupts the loop's thread where it is, and the database's
-threads are looked at too. Each look books the time since the last one to the step whose module is innermost on the stack.
+threads are looked at too. Each look books the time since the last one to the step whose module is innermost on the
+stack.
 The last line that it prints is JSON: seconds by thread and step, and how long it looked.
 """
 
