@@ -30,7 +30,7 @@ STEPS = {
     "render": ("segments", "bodies"),
     "compose": ("compose", "content", "mime", "headers", "encodings", "dkim"),
     "SMTP": ("channel", "transaction", "replies", "outcome", "wire", "connection", "transport", "patience"),
-    "journal": ("journal",),
+    "journal": ("journal", "journal_lines"),
     "ledger": ("ledger", "salvage", "counts", "moves", "recorder"),
     "events": ("events",),
     "the rest of the engine": ("sender", "engine", "worker", "leash", "breaker", "supervise", "intake"),

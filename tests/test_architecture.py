@@ -29,6 +29,9 @@ PURE = [
     "transaction",
     "channel",
     "journal",
+    "journal_files",
+    "journal_lines",
+    "takeover",
 ]
 PURE += ["connection", "breaker", "throttle"]
 PURE += ["dkim", "dkim_keys", "segments", "bodies", "encodings", "headers", "mime"]

@@ -2,7 +2,7 @@
 
 A worker's journal is `<worker>.log`, which holds the header and the owner's `flock`, and the segments
 `<worker>.1.log`, `<worker>.2.log` … of entries. A segment goes only after the ledger has committed all that it tells.
-Each line is a CRC-32 and a JSON array, and outlives a killed process.
+What another worker reads in it when its owner is dead, is in `takeover.py`.
 """
 
 from __future__ import annotations
@@ -14,26 +14,18 @@ import fcntl
 import json
 import mmap
 import os
-import re
 import time
-import uuid
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from mailer.delivery.failpoints import reach
-from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
+from mailer.delivery.journal_files import JournalMissing, locked, segments_of, sync_directory
+from mailer.delivery.journal_lines import LONGEST_LINE, line_of, outcome_fields
+from mailer.delivery.outcome import Outcome
 
 SEGMENT_BYTES = 4 * 1024 * 1024
-LONGEST_LINE = 16 * 1024  # bytes; a server's words are a kilobyte at most, and each may take six bytes
 LINE_END = ord("\n")
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-CLOSED = -1
-
-_quoted = json.encoder.encode_basestring_ascii
 
 Key = tuple[int, int]
 """A delivery's id and the number of the attempt."""
@@ -41,10 +33,6 @@ Key = tuple[int, int]
 
 class JournalUnwritable(Exception):
     """Nothing may be handed over: what happens next could not be accounted for."""
-
-
-class JournalMissing(Exception):
-    """There is no such journal: what its worker had handed over cannot be known."""
 
 
 @dataclass
@@ -142,7 +130,7 @@ class Journal:
 
     def reply(self, delivery_id: int, number: int, at: float, outcome: Outcome) -> None:
         """To be called right after the outcome is known. Raises JournalUnwritable."""
-        entry = b'["reply",%d,%d,%.6f,%b]' % (delivery_id, number, at, _outcome_fields(outcome))
+        entry = b'["reply",%d,%d,%.6f,%b]' % (delivery_id, number, at, outcome_fields(outcome))
         self._append((delivery_id, number), entry)
 
     def recorded(self, keys: Iterable[Key]) -> None:
@@ -175,7 +163,7 @@ class Journal:
             if self._segment.size >= self._segment_bytes:
                 self._rotate()
             segment = self._segment
-            segment.append(_line(entry))
+            segment.append(line_of(entry))
         except OSError as error:
             raise _unwritable(error) from error
         segment.open_keys.add(key)
@@ -218,172 +206,27 @@ class Journal:
         return segment
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a journal tells of one attempt. `outcome` and `replied_at` are None where no reply had come."""
-
-    handed_over_at: float | None
-    replied_at: float | None = None
-    outcome: Outcome | None = None
-
-
-class Takeover:
-    """A dead worker's journal, locked until `remove` (after the ledger's commit) or `close` (to try again later)."""
-
-    def __init__(self, path: Path, lock: int) -> None:
-        self._path = path
-        self._lock = lock
-        self._segments = _segments(path)
-        self.host = ""
-        self.boot_id = ""
-        self.instance = ""
-        self._synced = False
-        self._damaged = False
-        self.entries: dict[Key, Entry] = {}
-        for line in self._lines():
-            try:
-                self._read(line)
-            except ValueError:  # words that this version does not know
-                self._damaged = True
-
-    def proves_silence(self, boot_id: str, instance: str = "") -> bool:
-        """Whether what it does not mention was never handed over.
-
-        Not so after another boot, unless it was synced, nor when lines within it cannot be read; nor for a database
-        that was restored: what it does not know of any more may have been recorded before, and gone from here.
-        """
-        is_whole = not self._damaged and self.boot_id != "" and self.instance == instance
-        return is_whole and (self._synced or self.boot_id == boot_id)
-
-    def remove(self) -> None:
-        """The ledger has committed all of it."""
-        for path in (*self._segments, self._path):
-            path.unlink(missing_ok=True)
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the lock, and leave the files. May be called twice, and after `remove`."""
-        if self._lock != CLOSED:
-            os.close(self._lock)
-            self._lock = CLOSED
-
-    def _lines(self) -> Iterator[bytes]:
-        for path in (self._path, *self._segments):
-            yield from path.read_bytes().split(b"\n")[:-1]  # after the last line end: torn off by the crash
-
-    def _read(self, line: bytes) -> None:
-        match _parsed(line):
-            case ["header", str(host), str(boot_id), bool(synced), str(instance)]:
-                self.host, self.boot_id, self._synced, self.instance = host, boot_id, synced, instance
-            case ["handing over", int(delivery_id), int(number), float(at)]:
-                self.entries[delivery_id, number] = Entry(at)
-            case ["reply", int(delivery_id), int(number), float(at), *fields]:
-                before = self.entries.get((delivery_id, number), Entry(None))
-                self.entries[delivery_id, number] = Entry(before.handed_over_at, at, _outcome(fields))
-            case _:
-                self._damaged = True
-
-
-def take_over(directory: Path, worker_id: int) -> Takeover | None:
-    """Another worker's journal, or None while the process that owns it lives. Raises JournalMissing."""
-    path = directory / f"{worker_id}.log"
-    lock = _locked(path)
-    return None if lock is None else Takeover(path, lock)
-
-
-def journals_in(directory: Path) -> list[int]:
-    """The numbers of the workers whose journals lie in the folder."""
-    if not directory.exists():
-        return []
-    return [int(path.stem) for path in directory.iterdir() if re.fullmatch(r"\d+\.log", path.name)]
-
-
-@cache
-def boot_id(path: Path = BOOT_ID) -> str:
-    """What changes when the machine starts anew. Where that can't be told, each process counts as a boot."""
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return uuid.uuid4().hex
-
-
-def _locked(path: Path) -> int | None:
-    """The file opened and locked, or None if another process holds the lock. Raises JournalMissing."""
-    try:
-        lock = os.open(path, os.O_RDONLY)
-    except FileNotFoundError as error:
-        raise JournalMissing(str(path)) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    if not _is_still(path, lock):  # removed by its owner, or by another that took it over, between open and lock
-        os.close(lock)
-        raise JournalMissing(str(path))
-    return lock
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _segments(path: Path) -> list[Path]:
-    """The journal's segments, oldest first."""
-    numbered = {
-        int(match[1]): other
-        for other in path.parent.iterdir()
-        if (match := re.fullmatch(rf"{re.escape(path.stem)}\.(\d+)\.log", other.name))
-    }
-    return [numbered[number] for number in sorted(numbered)]
-
-
 def _set_leftovers_aside(path: Path) -> None:
     """Keep, under another name, what another database's worker of the same id has left in this folder."""
     suffix = f".left-{time.time_ns()}"
     with contextlib.suppress(JournalMissing):
-        lock = _locked(path)
+        lock = locked(path)
         if lock is None:
             raise BlockingIOError(f"another process writes {path}")
         path.rename(path.with_suffix(suffix))
         os.close(lock)
-    for segment in _segments(path):
+    for segment in segments_of(path):
         segment.rename(segment.with_suffix(suffix))
 
 
 def _write(descriptor: int, size: int, entry: bytes) -> int:
     """Append one line to a file of that size and return its length. Raises OSError, with nothing half written."""
-    line = _line(entry) + b"\n"
+    line = line_of(entry) + b"\n"
     written = os.write(descriptor, line)
     if written < len(line):
         os.ftruncate(descriptor, size)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return written
-
-
-def _line(entry: bytes) -> bytes:
-    return b"%08x %b" % (zlib.crc32(entry), entry)
-
-
-def _parsed(line: bytes) -> Any:
-    checksum, _space, payload = line.partition(b" ")
-    return json.loads(payload) if checksum == b"%08x" % zlib.crc32(payload) else None
-
-
-def _outcome_fields(outcome: Outcome) -> bytes:
-    """By hand, as it is written for every mail: `json.dumps` takes three times as long."""
-    kind, scope, phase, reply_code, enhanced_code, server_response = outcome
-    words = '","'.join((kind, scope, phase))  # to format each would take four times as long
-    code = "null" if reply_code is None else reply_code
-    return f'"{words}",{code},{_quoted(enhanced_code)},{_quoted(server_response)}'.encode()
-
-
-def _outcome(fields: list[Any]) -> Outcome:
-    kind, scope, phase, reply_code, enhanced_code, server_response = fields
-    return Outcome(Kind(kind), Scope(scope), Phase(phase), reply_code, enhanced_code, server_response)
 
 
 def _succeed(waiting: Iterable[asyncio.Future[None]]) -> None:
@@ -396,14 +239,6 @@ def _fail(waiting: Iterable[asyncio.Future[None]], error: JournalUnwritable) -> 
     for on_disk in waiting:
         if not on_disk.done():
             on_disk.set_exception(error)
-
-
-def sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(error: OSError) -> JournalUnwritable:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer.delivery.journal import JournalUnwritable, sync_directory
+from mailer.delivery.journal import JournalUnwritable
+from mailer.delivery.journal_files import sync_directory
 
 
 class DatabaseWentBack(Exception):

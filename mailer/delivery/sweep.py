@@ -16,13 +16,14 @@ from core.clock import db_now, microseconds_of
 from mailer.delivery.claim import IS_CLAIMED, claim_of
 from mailer.delivery.evidence import BY_JOURNAL, Evidence, settle
 from mailer.delivery.failpoints import reach
-from mailer.delivery.journal import Entry, JournalMissing, Takeover, boot_id, journals_in, take_over
+from mailer.delivery.journal_files import JournalMissing, boot_id, journals_in
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.lookups import Literally
 from mailer.delivery.outcome import Outcome, Phase, classify_break, withheld
 from mailer.delivery.restored import Line, current_line
 from mailer.delivery.salvage import record_all
 from mailer.delivery.silence import Witness
+from mailer.delivery.takeover import Entry, Takeover, take_over
 from mailer.delivery.verdict import Result
 from mailer.models import Attempt, Delivery, Worker
 

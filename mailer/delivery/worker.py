@@ -17,7 +17,8 @@ from mailer.delivery.claim import Claim, claim_deliveries, held_claims
 from mailer.delivery.database import DATABASE_GONE, DatabaseThread
 from mailer.delivery.frontier import Frontier
 from mailer.delivery.gate import Gate
-from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.journal import Journal
+from mailer.delivery.journal_files import boot_id
 from mailer.delivery.lease import LEASE, RENEW_EVERY, register_worker, renew_lease, retire_worker
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.marks import MarkFile, check_mark

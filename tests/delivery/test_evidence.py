@@ -13,7 +13,8 @@ from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.claim import Claim
 from mailer.delivery.evidence import BY_JOURNAL, BY_LATE_RESULT, NOT_HANDED_OVER, late_evidence, settle
-from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.journal import Journal
+from mailer.delivery.journal_files import boot_id
 from mailer.delivery.lease import register_worker
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_reply

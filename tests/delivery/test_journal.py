@@ -16,16 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.delivery.journal import (
-    Entry,
-    Journal,
-    JournalMissing,
-    JournalUnwritable,
-    Takeover,
-    boot_id,
-    take_over,
-)
+from mailer.delivery.journal import Journal, JournalUnwritable
+from mailer.delivery.journal_files import JournalMissing, boot_id
 from mailer.delivery.outcome import Kind, Outcome, Phase, Reply, Scope, classify_break, classify_reply
+from mailer.delivery.takeover import Entry, Takeover, take_over
 
 ACCEPTED = classify_reply(Phase.BODY, Reply(250, "2.0.0 Ok: queued"))
 REFUSED = classify_reply(Phase.RCPT, Reply(550, "5.1.1 <jürgen@example.com>: Nö\n\ttabs"))
@@ -36,7 +30,8 @@ import sys, time
 from pathlib import Path
 from django.conf import settings
 settings.configure()
-from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.journal import Journal
+from mailer.delivery.journal_files import boot_id
 from mailer.delivery.outcome import Phase, Reply, classify_reply
 
 journal = Journal.open(Path(sys.argv[1]), 7, "here", boot_id(), sync=False)

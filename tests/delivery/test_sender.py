@@ -14,11 +14,12 @@ from mailer.delivery.claim import Claim
 from mailer.delivery.compose import Composer, Content
 from mailer.delivery.database import DatabaseThread
 from mailer.delivery.gate import Gate, Look
-from mailer.delivery.journal import Journal, take_over
+from mailer.delivery.journal import Journal
 from mailer.delivery.leash import Leash
 from mailer.delivery.marks import MarkFile
 from mailer.delivery.outcome import Kind, Phase
 from mailer.delivery.sender import Sender
+from mailer.delivery.takeover import take_over
 from mailer.delivery.transport import Server, Transport, open_connection
 from mailer.delivery.verdict import Result
 from mailer.delivery.worker import Worker

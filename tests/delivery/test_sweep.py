@@ -8,7 +8,8 @@ import pytest
 from core.clock import shifted
 from core.models import User
 from mailer.delivery.claim import Claim
-from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.journal import Journal
+from mailer.delivery.journal_files import boot_id
 from mailer.delivery.lease import register_worker, renew_lease
 from mailer.delivery.schedule import change_status
 from mailer.delivery.sweep import KILLED

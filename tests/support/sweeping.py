@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core.clock import shifted
 from mailer.delivery.claim import Claim
-from mailer.delivery.journal import Journal, boot_id
+from mailer.delivery.journal import Journal
+from mailer.delivery.journal_files import boot_id
 from mailer.delivery.lease import LEASE, register_worker
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.outcome import Outcome
