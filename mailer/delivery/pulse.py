@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 
 import psycopg
@@ -32,8 +33,7 @@ class Pulse:
         """Stay connected, until cancelled."""
         while connection.vendor == "postgresql":
             try:
-                async with await _connect() as opened:
-                    await self._listen(opened.pgconn)
+                await self._listen(await _connect())
             except psycopg.Error as error:
                 logger.debug("No pulse: %s", error)
             await asyncio.sleep(CONNECT_AGAIN)
@@ -48,17 +48,21 @@ class Pulse:
         except psycopg.Error:
             self._is_broken.set()
 
-    async def _listen(self, line: PGconn) -> None:
+    async def _listen(self, opened: psycopg.AsyncConnection) -> None:
+        """Until the connection is broken."""
         loop = asyncio.get_running_loop()
+        watched = os.dup(opened.pgconn.socket)  # libpq closes its own as soon as the connection is broken
         self._is_owed = False
         self._is_broken.clear()
-        self._line = line
-        loop.add_reader(line.socket, self._read, line)
+        self._line = opened.pgconn
+        loop.add_reader(watched, self._read, opened.pgconn)
         try:
             await self._is_broken.wait()
         finally:
             self._line = None
-            loop.remove_reader(line.socket)
+            loop.remove_reader(watched)
+            os.close(watched)
+            await opened.close()  # which waits for nothing
 
     def _read(self, line: PGconn) -> None:
         try:
