@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import psycopg
 from django.db import connection
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
 logger = logging.getLogger(__name__)
@@ -71,8 +72,10 @@ class Pulse:
             self._is_broken.set()
             return
         while self._is_owed and not line.is_busy():
-            if line.get_result() is None:
+            answer = line.get_result()
+            if answer is None:
                 self._is_owed = False
+            elif answer.status == ExecStatus.EMPTY_QUERY:  # and not its last words
                 self._heard()
 
 
