@@ -61,7 +61,7 @@ def claim_deliveries(
     if sending is None:
         return [], known_mark
     check_mark(sending.mark + 1, known_mark)
-    with transaction.atomic(savepoint=False) if sending.needs_locks else nullcontext():
+    with transaction.atomic(savepoint=False) if sending.needs_transaction else nullcontext():
         claims, taken = _claim_in_turn(worker_id, most, sending, frontier)
     return claims, sending.mark + taken
 
@@ -92,7 +92,7 @@ def _claim_in_turn(worker_id: int, most: int, sending: Sending, frontier: Fronti
         owner = owners[mailing_id]
         own_room = limits.room(mailing_id, most) - taken[mailing_id]
         room = min(share, left.get(owner, share), own_room)
-        found = _claim_from(mailing_id, owner, worker_id, room, sending.now, frontier)
+        found = _claim_from(mailing_id, owner, (worker_id, sending.mark), room, sending.now, frontier)
         if owner in left:
             left[owner] -= len(found)
         taken[mailing_id] += len(found)
@@ -110,16 +110,16 @@ def _claim_in_turn(worker_id: int, most: int, sending: Sending, frontier: Fronti
 
 
 def _claim_from(
-    mailing_id: int, owner_id: int, worker_id: int, most: int, now: datetime, frontier: Frontier
+    mailing_id: int, owner_id: int, worker: tuple[int, int], most: int, now: datetime, frontier: Frontier
 ) -> list[Claim]:
     if most == 0:
         return []
-    found = take_due(mailing_id, owner_id, worker_id, most, now, frontier.place(mailing_id))
+    found = take_due(mailing_id, owner_id, worker, most, now, frontier.place(mailing_id))
     frontier.reached(mailing_id, (found[-1].due_at, found[-1].pk) if len(found) == most else None)
     passed_over = [due.pk for due in found if due.is_suppressed]
     if passed_over:
         frontier.passed_over = True
-        skip_suppressed(owner_id, passed_over, worker_id)
+        skip_suppressed(owner_id, passed_over, worker[0])
     return [_claim(due, now) for due in found if not due.is_suppressed]
 
 

@@ -41,7 +41,13 @@ class DatabaseThread:
 
     def __init__(self, name: str = "engine-database") -> None:
         self._executor = ThreadPoolExecutor(1, name)
+        self._in_doubt: set[object] = set()  # what failed, and is being asked again
         self.listener = Listener()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """On its thread: whether something failed that may be committed all the same, and will be asked again."""
+        return bool(self._in_doubt)
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function there. Raises what it raises; after one of DATABASE_GONE the next call reconnects."""
@@ -62,10 +68,19 @@ class DatabaseThread:
 
     async def patiently(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it, and again for as long as the database is away."""
+        mine = object()
+
+        def noting_doubt() -> R:
+            self._in_doubt.add(mine)
+            result = function(*args, **kwargs)
+            self._in_doubt.discard(mine)
+            return result
+
         with ExitStack() as when_found:
+            when_found.callback(self._in_doubt.discard, mine)
             for pause in chain(RECONNECT_PAUSES, repeat(RECONNECT_PAUSES[-1])):
                 try:
-                    return await self(function, *args, **kwargs)
+                    return await self(noting_doubt)
                 except DATABASE_GONE as error:
                     logger.warning("The database is away: %s", error)
                     self.listener.lost()

@@ -15,9 +15,12 @@ from django.db import connection
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
+from core.clock import seconds
+
 logger = logging.getLogger(__name__)
 
 CONNECT_AGAIN = 0.5  # seconds
+LONGEST_ANSWER = 5.0  # seconds; then the line is dead, whatever TCP still hopes for
 NOTHING = b""  # the empty query: PostgreSQL says that it was empty
 
 
@@ -28,6 +31,7 @@ class Pulse:
         self._heard = heard
         self._line: PGconn | None = None
         self._is_owed = False  # an answer
+        self._asked_at = 0.0
         self._is_broken = asyncio.Event()
 
     async def keep(self) -> None:
@@ -41,11 +45,15 @@ class Pulse:
 
     def ask(self) -> None:
         """Ask for a sign of life, unless one is asked for already or there is no connection."""
-        if self._line is None or self._is_owed:
+        if self._line is None:
+            return
+        if self._is_owed:
+            if seconds() > self._asked_at + LONGEST_ANSWER:
+                self._is_broken.set()
             return
         try:
             self._line.send_query(NOTHING)
-            self._is_owed = True
+            self._is_owed, self._asked_at = True, seconds()
         except psycopg.Error:
             self._is_broken.set()
 

@@ -110,8 +110,12 @@ def let_send(mailing: Mailing, actor: User | None, ends_at: datetime | None) -> 
 
 
 def locked(mailing_id: int) -> Mailing:
-    """The mailing with its row locked until the transaction ends."""
-    return Mailing.objects.select_for_update(of=("self",)).get(pk=mailing_id)
+    """The mailing with its row locked until the transaction ends.
+
+    Not its key: a claim or a batch of results that begins a counter asks for that as it commits, with rows in its hands
+    that whoever holds this lock may wait for.
+    """
+    return Mailing.objects.select_for_update(of=("self",), no_key=True).get(pk=mailing_id)
 
 
 def _set_status(mailing: Mailing, status: str, action: str, actor: User | None, reason: StatusReason) -> None:

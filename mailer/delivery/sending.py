@@ -24,9 +24,9 @@ class Sending:
     is_held_back: bool  # by an allowance of a new account
 
     @property
-    def needs_locks(self) -> bool:
-        """Whether other claims have to wait for this one's end; SQLite has one writer for a whole transaction."""
-        return self.is_limited or self.is_held_back or connection.vendor == "sqlite"
+    def needs_transaction(self) -> bool:
+        """Whether other claims have to wait for this one's end, or it is written in more than one statement."""
+        return self.is_limited or self.is_held_back or len(self.owners) > 1 or connection.vendor == "sqlite"
 
 
 # In SQL, since the ORM takes a millisecond to word it. What is due is looked up for each mailing: an EXISTS PostgreSQL

@@ -73,10 +73,10 @@ def reason_in_database(owner_id: int) -> Subquery:
 
 
 def skip_suppressed(owner_id: int, delivery_ids: Collection[int], worker_id: int) -> None:
-    """Skip those of these deliveries that still wait, and whose addresses are suppressed."""
+    """Skip those of these deliveries that still wait, and whose addresses are suppressed; a claim waits for nobody."""
     with transaction.atomic(savepoint=False):
         waiting = Delivery.objects.filter(pk__in=delivery_ids, state__in=Delivery.WAITING)
-        locked = list(waiting.select_for_update(of=("self",)).order_by("pk"))
+        locked = list(waiting.select_for_update(of=("self",), skip_locked=True).order_by("pk"))
         reasons = suppressed(owner_id, [delivery.address_key for delivery in locked])
         skip([delivery for delivery in locked if delivery.address_key in reasons], reasons, worker_id)
 

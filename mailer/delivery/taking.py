@@ -41,14 +41,15 @@ COLUMNS = """
     id, mailing_id, state, attempt_count, email, full_name, message_id, {merge_data}, address_key, due_at, dated_at,
     is_suppressed
 """
-# Nothing is due to a worker that a restored database does not know: nobody would take it over from that one.
+# Nothing is due to a worker that a restored database does not know, or whose mark it has forgotten: behind a pooler the
+# statement before this one may have been answered by another copy.
 DUE = """
     SELECT d.*, CAST(d.next_attempt_at AS text) AS due_at, EXISTS (
         SELECT 1 FROM mailer_suppression AS s
         WHERE s.address_key = d.address_key AND s.lifted_at IS NULL AND (s.owner_id = %s OR s.owner_id IS NULL)
     ) AS is_suppressed
     FROM mailer_delivery AS d
-    WHERE EXISTS (SELECT 1 FROM mailer_worker AS w WHERE w.id = %s)
+    WHERE EXISTS (SELECT 1 FROM mailer_worker AS w WHERE w.id = %s AND w.mark >= %s)
     AND d.mailing_id = %s AND d.state IN ('queued', 'deferred') AND d.next_attempt_at <= %s AND {not_reached}
     ORDER BY d.next_attempt_at, d.id LIMIT %s
 """
@@ -74,24 +75,24 @@ POSTGRESQL = f"""
 
 
 def take_due(
-    mailing_id: int, owner_id: int, worker_id: int, most: int, now: datetime, beyond: Place | None
+    mailing_id: int, owner_id: int, worker: tuple[int, int], most: int, now: datetime, beyond: Place | None
 ) -> list[Due]:
     """Take up to `most` of the mailing's due deliveries that no other claim has locked, the longest due first.
 
-    `beyond` is where the claim before ended. Returns also those who are suppressed, which are not taken.
+    `worker` is its id and its mark, `beyond` is where the claim before ended. Returns also those who are suppressed,
+    which are not taken.
     """
     not_reached, place = ("(d.next_attempt_at, d.id) > (%s, %s)", beyond) if beyond else ("true", ())
     moment = connection.ops.adapt_datetimefield_value(now)
-    search = (owner_id, worker_id, mailing_id, moment, *place, most)
-    reach("claim.before_commit")
-    if connection.vendor == "postgresql":
-        return _take_at_once(worker_id, moment, not_reached, search)
-    return _take_step_by_step(worker_id, moment, not_reached, search)
+    search = (owner_id, *worker, mailing_id, moment, *place, most)
+    take = _take_at_once if connection.vendor == "postgresql" else _take_step_by_step
+    return take(worker[0], moment, not_reached, search)
 
 
 def _take_at_once(worker_id: int, moment: str | None, not_reached: str, search: tuple[Any, ...]) -> list[Due]:
     steps = POSTGRESQL.format(not_reached=not_reached, among="= ANY (ARRAY (SELECT id FROM wanted))")
     parameters = (*search, worker_id, moment, worker_id, worker_id)
+    reach("claim.before_commit")
     with connection.cursor() as cursor:
         found = rows_of(cursor, COLUMNS.format(merge_data="merge_data"), "SELECT * FROM due", parameters, steps)
     return [Due._make(row) for row in found]
@@ -108,4 +109,5 @@ def _take_step_by_step(worker_id: int, moment: str | None, not_reached: str, sea
             cursor.execute(MARK, [worker_id])
             moves = Counter((due.state, str(Delivery.State.SENDING)) for due in wanted)
             move_counts(wanted[0].mailing_id, worker_id, moved(moves))
+            reach("claim.before_commit")
     return found

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from core.clock import seconds
 from mailer.delivery.claim import Claim, claim_deliveries, held_claims
@@ -87,6 +87,8 @@ class Worker:
     # On the database's thread.
 
     def _claim(self, most: int, only_mailing: int | None) -> list[Claim]:
+        if self.database.is_in_doubt:  # a delivery that was given back would be taken from us as it is given back again
+            raise OperationalError("What was to be recorded is in doubt.")
         claims, mark = claim_deliveries(self.id, self.mark.n, most, only_mailing, self.frontier)
         self.mark.advance(mark)
         return claims

@@ -12,14 +12,19 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import InternalError, OperationalError, connection, transaction
 
+from core.clock import microseconds
 from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.engine import Until
+from mailer.delivery.salvage import record_all
 from mailer.delivery.schedule import change_status
+from mailer.delivery.verdict import Result
+from mailer.delivery.worker import registered_worker
 from mailer.models import Attempt, Mailing
 from tests.support.database_proxy import DatabaseProxy, proxied_database
 from tests.support.engine import accepted_by, send
 from tests.support.mailings import counted, make_crowd, make_mailing
+from tests.support.results import WITHHELD
 from tests.support.smtp_server import SmtpServer, slow
 
 pytestmark = [
@@ -88,6 +93,26 @@ async def test_a_commit_whose_answer_is_lost_counts_nothing_twice_and_loses_noth
         await asyncio.wait_for(running, 30)
         await sync_to_async(all_once)(mailing, server, 100)
     assert proxy.answers_lost == 1
+
+
+async def test_what_a_lost_answer_may_have_given_back_is_not_claimed_before_that_is_known(
+    owner: User, proxy: DatabaseProxy, tmp_path: Path
+) -> None:
+    """Else it would be given back once more, out of the hands of the second claim."""
+    mailing = await sync_to_async(launched)(owner, 5)
+    async with registered_worker(tmp_path, sync=False) as worker:
+        claims = await worker.claim(5, None)
+        results = [Result(claim, WITHHELD, microseconds(), microseconds()) for claim in claims]
+        proxy.lose_answer_to(b"COMMIT")
+        giving_back = asyncio.create_task(worker.database.patiently(record_all, worker.id, results))
+        await asyncio.sleep(0)
+        with pytest.raises(OperationalError):
+            await worker.claim(5, None)  # right behind it
+        await asyncio.wait_for(giving_back, 10)
+        again = await worker.claim(5, None)
+    assert proxy.answers_lost == 1
+    assert sorted(again) == sorted(claims)
+    assert await sync_to_async(counted)(mailing) == {"sending": 5}
 
 
 def test_a_transaction_that_stands_still_is_ended_and_lets_go_of_its_locks(db: None) -> None:

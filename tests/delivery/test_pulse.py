@@ -85,6 +85,29 @@ async def test_nothing_is_heard_of_a_database_that_is_away_and_of_one_that_is_ba
         await patient.ask()
 
 
+async def test_a_broken_connection_leaves_the_loop_as_it_was(proxy: DatabaseProxy) -> None:
+    """The next socket gets the number that libpq has let go of."""
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 here\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async with kept() as patient, await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for _time in range(3):
+            await patient.ask()
+            await asyncio.to_thread(proxy.cut)
+            await asyncio.sleep(0.05)
+            for _connection in range(4):
+                async with asyncio.timeout(2):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    assert await reader.readline() == b"220 here\r\n"
+                    writer.close()
+                    await writer.wait_closed()
+            proxy.mend()
+
+
 async def test_before_it_is_connected_nobody_is_asked() -> None:
     heard: list[Any] = []
     Pulse(lambda: heard.append(1)).ask()

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.db.models import F
 
-from core.clock import shifted
+from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.claim import claim_deliveries
 from mailer.delivery.journal import JournalUnwritable
@@ -19,6 +19,7 @@ from mailer.delivery.lease import register_worker, renew_lease, retire_worker
 from mailer.delivery.marks import DatabaseWentBack, Mark, MarkFile, read_marks
 from mailer.delivery.restored import Held, check_history
 from mailer.delivery.schedule import change_status
+from mailer.delivery.taking import take_due
 from mailer.models import AuditEntry, Delivery, Instance, Mailing, Worker
 from mailer.reasons import OTHER_DATABASE, RESTORED
 from tests.support.engine import accepted_by, send
@@ -158,6 +159,13 @@ def test_a_worker_claims_nothing_from_a_database_that_went_back(mailing: Mailing
 def test_nothing_is_due_to_a_worker_that_the_database_does_not_know(mailing: Mailing) -> None:
     assert claim_deliveries(10**9, 0, 10) == ([], 0)
     assert not Delivery.objects.exclude(state="queued", worker=None).exists()
+
+
+def test_nothing_is_taken_where_the_mark_was_lost_since_the_claim_began(mailing: Mailing) -> None:
+    """As behind a pooler, which may have gone over to another copy between two statements."""
+    worker = register_worker("host", "boot")
+    assert take_due(mailing.pk, mailing.owner_id, (worker, 1), 10, db_now(), None) == []
+    assert len(take_due(mailing.pk, mailing.owner_id, (worker, 0), 10, db_now(), None)) == 10
 
 
 def test_it_refuses_to_go_on_where_it_cannot_mark(tmp_path: Path) -> None:
