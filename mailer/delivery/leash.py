@@ -16,9 +16,9 @@ class Leash(Listener):
     """At most so many mails are handed over after the database was last heard, and before it is heard again.
 
     When it goes away, no more than those go out without the ledger; their replies are in the journal. Each answer
-    counts, not the commits alone: while the batch before is still being written, statement by statement, the database
-    is there, and a commit that takes its time holds nobody up. But where it failed to record, other answers say
-    nothing. One that answers and yet gets behind is waited for too, at MOST_UNRECORDED.
+    counts, and each beat of its pulse, not the commits alone: while the batch before is still being written, the
+    database is there, and a commit that takes its time holds nobody up. But where it failed to record, other answers
+    say nothing. One that answers and yet gets behind is waited for too, at MOST_UNRECORDED.
     """
 
     def __init__(self, length: int, ask: Callable[[], None] = lambda: None) -> None:

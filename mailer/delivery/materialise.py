@@ -20,7 +20,7 @@ from mailer.models import Delivery, Mailing, MailingContent
 State = Delivery.State
 
 FIRST_CHUNK = 1_000
-CHUNK = 5_000  # a tenth of a second or two; claims, results and the gate wait no longer for it
+CHUNK = 5_000  # a tenth of a second or two; on SQLite claims, results and the gate wait no longer for it
 
 
 def materialise_rest(mailing: Mailing, now: datetime) -> None:
