@@ -88,9 +88,12 @@ class DatabaseThread:
                     await asyncio.sleep(pause)
         raise AssertionError("the pauses never end")
 
-    def close(self) -> None:
-        """Give the connection back and end the thread."""
-        self._executor.submit(connections.close_all).result()
+    async def close(self) -> None:
+        """Once what runs there is done, give the connection back and end the thread.
+
+        The loop goes on meanwhile: what runs there may wait for it, to tell of a commit.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._executor, connections.close_all)
         self._executor.shutdown()
 
 

@@ -133,7 +133,7 @@ async def registered_worker(data_dir: Path, sync: bool) -> AsyncIterator[Worker]
                 await _retire(worker)
     finally:
         for thread in {database, aside}:
-            thread.close()
+            await thread.close()
 
 
 async def _retire(worker: Worker) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import InternalError, OperationalError, connection, transaction
 
 from mailer.delivery.database import DatabaseThread, Listener
@@ -45,7 +47,7 @@ async def test_a_session_ended_for_its_sleep_is_a_database_away_and_the_next_cal
             await database(sleep_within_a_transaction)
         assert await database(select) == 1
     finally:
-        database.close()
+        await database.close()
 
 
 async def test_a_bug_is_no_database_away() -> None:
@@ -54,7 +56,7 @@ async def test_a_bug_is_no_database_away() -> None:
         with pytest.raises(InternalError, match="aborted"):
             await database(fail)
     finally:
-        database.close()
+        await database.close()
 
 
 async def test_nobody_may_sleep_within_a_transaction_for_long() -> None:
@@ -68,7 +70,7 @@ async def test_nobody_may_sleep_within_a_transaction_for_long() -> None:
     try:
         assert await database(limit) == "30s"
     finally:
-        database.close()
+        await database.close()
 
 
 class Heard(Listener):
@@ -96,5 +98,27 @@ async def test_it_tells_of_each_answer_and_of_what_it_asks_again() -> None:
         heard.words.clear()
         await database.patiently(lambda: asked.pop()())
     finally:
-        database.close()
+        await database.close()
     assert heard.words == ["answered", "lost", "answered", "answered", "found"]
+
+
+async def test_it_is_closed_once_what_runs_there_is_done_though_that_waits_for_the_loop() -> None:
+    """As a change of status does, to tell the page of it after its commit."""
+    database = DatabaseThread()
+    has_begun, may_go_on, told = threading.Event(), threading.Event(), []
+
+    async def tell() -> None:
+        told.append("committed")
+
+    def change() -> None:
+        has_begun.set()
+        may_go_on.wait(10)
+        async_to_sync(tell)()
+
+    changing = asyncio.create_task(database(change))
+    await asyncio.to_thread(has_begun.wait)
+    changing.cancel()
+    threading.Timer(0.05, may_go_on.set).start()
+    async with asyncio.timeout(10):
+        await database.close()
+    assert told == ["committed"]

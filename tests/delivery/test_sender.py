@@ -71,7 +71,6 @@ class Desk:
         return [result for result in found if result is not None]
 
     def close(self) -> None:
-        self.database.close()
         self.journal.close()
 
 

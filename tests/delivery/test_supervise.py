@@ -74,4 +74,4 @@ async def test_the_database_thread_waits_for_a_database_that_is_away(monkeypatch
 
     database = DatabaseThread()
     assert await database.patiently(ask) == "here"
-    database.close()
+    await database.close()
