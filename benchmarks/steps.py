@@ -2,8 +2,7 @@
 
 It patches nothing: every two milliseconds a timer's signal interrupts the loop's thread where it is, and the database's
 threads are looked at too. Each look books the time since the last one to the step whose module is innermost on the
-stack.
-The last line that it prints is JSON: seconds by thread and step, and how long it looked.
+stack. The last line that it prints is JSON: seconds by thread and step, and how long it looked.
 """
 
 from __future__ import annotations

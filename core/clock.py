@@ -14,6 +14,7 @@ from django.utils import timezone
 _shift = timedelta(0)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def db_now() -> datetime:
@@ -42,9 +43,6 @@ def shifted(by: timedelta) -> Iterator[None]:
         yield
     finally:
         _shift = before
-
-
-CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def microseconds() -> int:

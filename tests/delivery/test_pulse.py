@@ -37,8 +37,17 @@ class Patient:
         self.heard += 1
         self._answer.set()
 
-    async def ask(self, seconds: float = 10) -> None:
+    def expect(self) -> int:
+        """From now on another answer is waited for. Returns how many there were."""
         self._answer.clear()
+        return self.heard
+
+    async def answer(self) -> None:
+        async with asyncio.timeout(10):
+            await self._answer.wait()
+
+    async def ask(self, seconds: float = 10) -> None:
+        self.expect()
         async with asyncio.timeout(seconds):
             while not self._answer.is_set():
                 self.pulse.ask()
@@ -65,10 +74,11 @@ async def test_the_database_answers_and_is_asked_again() -> None:
 async def test_it_owes_one_answer_at_a_time() -> None:
     async with kept() as patient:
         await patient.ask()
-        before = patient.heard
+        before = patient.expect()
         for _time in range(10):
             patient.pulse.ask()
-        await asyncio.sleep(0.05)
+        await patient.answer()
+        await asyncio.sleep(0.05)  # for a second one, which nobody is owed
         assert patient.heard == before + 1
 
 
@@ -100,7 +110,7 @@ async def test_a_broken_connection_leaves_the_loop_as_it_was(proxy: DatabaseProx
             await asyncio.to_thread(proxy.cut)
             await asyncio.sleep(0.05)
             for _connection in range(4):
-                async with asyncio.timeout(2):
+                async with asyncio.timeout(5):
                     reader, writer = await asyncio.open_connection("127.0.0.1", port)
                     assert await reader.readline() == b"220 here\r\n"
                     writer.close()
