@@ -5,14 +5,8 @@ No foreign key of a delivery would tell: docs/decisions/0013.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from django.test import Client
 
 from core.models import User
@@ -20,9 +14,9 @@ from mailer.delivery.audit import audit_mailing
 from mailer.delivery.schedule import change_status, run_schedule
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent, MailingCount
 from tests.support.mailings import make_crowd, make_mailing
+from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
 pytestmark = pytest.mark.django_db(transaction=True)
-with_many_writers = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one: nobody comes in between")
 
 PAGES = ["/mailings/{}/delete/", "/admin/mailer/mailing/{}/delete/"]
 
@@ -38,37 +32,6 @@ def page(superuser: User) -> Client:
     client = Client()
     client.force_login(superuser)
     return client
-
-
-@contextmanager
-def committed_once_somebody_waits(act: Callable[[], object]) -> Iterator[None]:
-    """Do it in another connection, and commit it once the block waits for what it has locked."""
-    is_done = threading.Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                act()
-                is_done.set()
-                deadline = time.monotonic() + 30
-                while not somebody_waits():
-                    assert time.monotonic() < deadline
-                    time.sleep(0.01)
-        finally:
-            is_done.set()
-            connection.close()
-
-    with ThreadPoolExecutor(1) as other:
-        holding = other.submit(hold)
-        assert is_done.wait(30)
-        yield
-        holding.result()
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone() == (True,))
 
 
 @with_many_writers

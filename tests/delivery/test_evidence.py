@@ -42,6 +42,7 @@ from tests.support.results import (
     result,
 )
 from tests.support.sweeping import HOST, answered, killed_worker, sweep, sweep_after_long_silence
+from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -183,6 +184,20 @@ def test_a_completed_mailing_takes_up_again_what_was_not_sent_inside_its_window(
     assert list(states(mailing).values()) == ["sent", "failed", "deferred", "queued", "queued"]
     mailing.refresh_from_db()
     assert (mailing.status, mailing.status_reason) == ("sending", NOT_SENT_AFTER_ALL)
+    is_sound(mailing)
+
+
+@with_many_writers
+@pytest.mark.django_db(transaction=True)
+def test_a_mailing_that_is_being_completed_takes_it_up_again_too(
+    mailing: Mailing, given_up: tuple[int, list[Claim]]
+) -> None:
+    worker, claims = given_up
+    with committed_once_somebody_waits(run_schedule):
+        settle(worker, late_evidence([result(claims[0], WITHHELD)]))
+    mailing.refresh_from_db()
+    assert mailing.status == "sending"
+    assert counted(mailing) == {"queued": 1, "uncertain": 4}
     is_sound(mailing)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,19 +13,11 @@ from mailer.consent import Ground, suppress
 from mailer.delivery.schedule import change_status
 from mailer.models import Delivery
 from tests.support.mailings import counted, make_mailing, make_recipients, really_counted, states
+from tests.support.waiting import wait_for_waiters, with_many_writers
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer, who waits for nobody"),
-]
+pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
 ANA, BEN = "ana@example.com", "ben@example.com"
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone() == (True,))
 
 
 def lock(delivery_id: int) -> None:
@@ -39,10 +30,7 @@ def record_backwards(first: int, last: int, has_begun: threading.Event) -> None:
         with transaction.atomic():
             lock(last)
             has_begun.set()
-            deadline = time.monotonic() + 30
-            while not somebody_waits():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_for_waiters()
             lock(first)
     finally:
         connection.close()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.test import Client
 
 from core.models import User
@@ -18,6 +16,7 @@ from mailer.delivery.schedule import change_status
 from mailer.models import AuditEntry, Mailing, Message, Recipient
 from tests.support.forms import opened
 from tests.support.mailings import make_mailing, make_recipients
+from tests.support.waiting import wait_for_waiters, with_many_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -192,7 +191,7 @@ def test_a_form_without_its_mark_is_saved(message: Message, page: Client) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="SQLite lets one writer in at a time")
+@with_many_writers
 @pytest.mark.parametrize("kind", ["message", "recipient", "mailing"])
 def test_of_two_who_save_at_the_same_moment_one_is_told(
     request: pytest.FixtureRequest, owner: User, make_client: Callable[[], Client], kind: str
@@ -218,7 +217,7 @@ def test_of_two_who_save_at_the_same_moment_one_is_told(
         with transaction.atomic():
             type(found).objects.select_for_update().get(pk=found.pk)
             saving = [threads.submit(save, *one) for one in zip(clients, values, strict=True)]
-            _wait_for_waiters(2)
+            wait_for_waiters(2)
         assert sorted(future.result() for future in saving) == [302, 409]
 
 
@@ -230,14 +229,3 @@ def make_client(owner: User) -> Callable[[], Client]:
         return client
 
     return make
-
-
-def _wait_for_waiters(n: int) -> None:
-    """Until as many wait for a lock."""
-    deadline = time.monotonic() + 15
-    found = 0
-    while found < n:
-        assert time.monotonic() < deadline
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            (found,) = cursor.fetchone()

@@ -1,0 +1,51 @@
+"""Two who want the same rows of PostgreSQL at the same time. SQLite has one writer: nobody comes in between there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
+
+with_many_writers = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one: nobody comes in between")
+
+
+@contextmanager
+def committed_once_somebody_waits(act: Callable[[], object]) -> Iterator[None]:
+    """Do it in another connection, and commit it once the block waits for what it has locked."""
+    is_done = threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                act()
+                is_done.set()
+                wait_for_waiters()
+        finally:
+            is_done.set()
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        holding = other.submit(hold)
+        assert is_done.wait(30)
+        yield
+        holding.result()
+
+
+def wait_for_waiters(n: int = 1) -> None:
+    """Until as many wait for a lock."""
+    deadline = time.monotonic() + 30
+    while _waiters() < n:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _waiters() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        (n,) = cursor.fetchone()
+    return int(n)
