@@ -32,7 +32,7 @@ STEPS = {
     "journal": ("journal", "journal_lines"),
     "ledger": ("ledger", "salvage", "counts", "moves", "recorder"),
     "events": ("events",),
-    "the rest of the engine": ("sender", "engine", "worker", "leash", "breaker", "supervise", "intake"),
+    "the rest of the engine": ("sender", "engine", "claimer", "worker", "leash", "breaker", "supervise", "intake"),
 }
 STEP_OF = {module: step for step, modules in STEPS.items() for module in modules}
 WAITING = "waiting, and the loop itself"

@@ -9,23 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from core.clock import seconds
 from mailer.delivery import gate
-from mailer.delivery.claim import MOST_CLAIMED, Claim
-from mailer.delivery.compose import Composer
-from mailer.delivery.content import Problem, load_composers
-from mailer.delivery.database import DATABASE_GONE
+from mailer.delivery.claimer import Claimer
 from mailer.delivery.events import publish_changes
-from mailer.delivery.failpoints import reach
 from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Recorded
-from mailer.delivery.pacer import Pacer
 from mailer.delivery.pulse import Pulse
 from mailer.delivery.recorder import Recorder
 from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
@@ -42,8 +36,6 @@ MAKE_EVERY = 0.02  # seconds between two chunks of a large mailing's deliveries;
 IDLE_LOOK = 0.5  # seconds between looks for due deliveries where there were none
 PACED_LOOK = 0.2  # seconds, while a limit keeps claims back
 PUBLISH_EVERY = 0.2  # seconds
-LEAD = 0.12  # seconds of work that still wait when the next claim is asked for: it may have to wait for a commit
-MOST_COMPOSERS = 20  # kept for later claims too: each may hold 14 MB of attachments
 CANCEL_AGAIN = 0.5  # seconds
 
 
@@ -85,7 +77,6 @@ class Engine:
     ) -> None:
         self._worker = worker
         self._database = worker.database
-        self._gate = worker.gate
         self._transport = transport
         self._breaker = transport.breaker
         self._options = options
@@ -93,18 +84,13 @@ class Engine:
         self._on_recorded = on_recorded
         self._summary = Summary()
         self._failure: BaseException | None = None
-        self._claims: asyncio.Queue[Claim | None] = asyncio.Queue()
-        self._pacer = Pacer(self._claims, seconds)
+        self._claimer = Claimer(worker, transport.breaker, options.concurrency, options.only_mailing)
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()  # no longer than the leash lets it be
-        self._composers: dict[int, Composer | Problem] = {}
         self._pulse = Pulse(lambda: self._leash.answered())
         self._leash = Leash(2 * options.concurrency, self._pulse.ask)
         self._aside = worker.aside
         self._database.listener = self._aside.listener = self._leash
         self._loners: set[int] = set()  # deliveries that go by themselves
-        self._answer_lost = False  # whether claims may be ours that we do not know of
-        self._in_hand: Counter[int] = Counter()  # claims not yet recorded, by mailing
-        self._rate = RecentRate()
         self._wake = asyncio.Event()  # something was recorded or launched: look for work again
         self._changed: set[int] = set()  # mailings whose watchers have not been told yet
 
@@ -126,9 +112,7 @@ class Engine:
         claimer = self._start("claimer", self._claim_until_done())
         try:
             await claimer
-            self._pacer.stop()
-            for _sender in senders:
-                self._claims.put_nowait(None)
+            self._claimer.end()
             await asyncio.gather(*senders)
             self._results.put_nowait(None)
             await recorder
@@ -163,8 +147,9 @@ class Engine:
         return self._stop.is_set() or self._failure is not None
 
     def _sender(self) -> Coroutine[Any, Any, None]:
-        sender = Sender(self._worker, self._transport, self._composers, self._leash, self._loners, self._is_stopping)
-        return sender.run(self._claims, self._results)
+        composers = self._claimer.composers
+        sender = Sender(self._worker, self._transport, composers, self._leash, self._loners, self._is_stopping)
+        return sender.run(self._claimer.claims, self._results)
 
     def _trouble(self) -> str:
         since = self._breaker.since
@@ -173,54 +158,13 @@ class Engine:
     async def _claim_until_done(self) -> None:
         while not self._is_stopping():
             self._wake.clear()
-            more = await self._claim_some()
-            if not more and not self._in_hand and await self._is_done():
+            more = await self._claimer.claim()
+            if not more and not self._claimer.in_hand and await self._is_done():
                 return
-            if more is False and self._pacer.waiting:
+            if more is False and self._claimer.keeps_back:
                 await asyncio.sleep(PACED_LOOK)  # whatever is recorded in between: a limit says when there is more
             elif not more:
                 await _wait(self._wake, IDLE_LOOK)
-
-    async def _claim_some(self) -> bool | None:
-        """Claim before the hands are empty; a claim is at most a second of work.
-
-        Whether there may be more to claim; None where it was no time to.
-        """
-        rate = self._rate.per_second(seconds())
-        most = max(2 * self._options.concurrency, min(MOST_CLAIMED, rate))
-        if self._breaker.is_open or self._claims.qsize() > max(most // 2, int(LEAD * rate)):
-            return None
-        if self._answer_lost and self._in_hand:
-            return None  # what is in hand must be told from what the lost answer may have named
-        try:
-            claims = await self._claim(most)
-        except DATABASE_GONE as error:
-            logger.warning("The database is away: %s", error)
-            self._answer_lost = True
-            return None
-        self._answer_lost = False
-        if claims:
-            reach("claim.after_commit")
-        self._in_hand.update(claim.mailing_id for claim in claims)
-        await self._prepare_contents({claim.mailing_id for claim in claims})
-        for claim in claims:
-            self._pacer.put(claim)
-        return len(claims) == most if self._pacer.waiting else bool(claims) or self._worker.frontier.passed_over
-
-    async def _claim(self, most: int) -> list[Claim]:
-        if self._answer_lost:
-            return await self._worker.held_claims()
-        return await self._worker.claim(most, self._options.only_mailing)
-
-    async def _prepare_contents(self, mailing_ids: set[int]) -> None:
-        # A problem is looked at anew: it paused its mailing, which a person has resumed, having mended a key maybe.
-        if missing := {one for one in mailing_ids if not isinstance(self._composers.get(one), Composer)}:
-            if len(self._composers) > MOST_COMPOSERS:
-                for mailing_id in self._composers.keys() - self._in_hand.keys():
-                    del self._composers[mailing_id]
-            self._composers.update(await self._database.patiently(load_composers, missing))
-        if not all(self._gate.is_open(mailing_id) for mailing_id in mailing_ids):
-            await self._look()  # the last look was before these were claimed
 
     async def _is_done(self) -> bool:
         if self._options.until is Until.STOPPED:
@@ -243,8 +187,7 @@ class Engine:
             raise
 
     def _note(self, batch: list[Result], recorded: Recorded) -> None:
-        self._in_hand -= Counter(result.claim.mailing_id for result in batch)
-        self._rate.add(seconds(), len(batch))
+        self._claimer.recorded(batch)
         self._summary.states.update(recorded.outcomes)
         self._summary.paused |= recorded.to_pause
         self._changed |= recorded.mailing_ids
@@ -253,20 +196,8 @@ class Engine:
 
     async def _keep_gate(self) -> None:
         while True:
-            await self._look()
+            await self._worker.look(self._claimer.in_hand)
             await asyncio.sleep(gate.LOOK_EVERY)
-
-    async def _look(self) -> None:
-        """Until it has asked about all that is in hand when the answer comes: claims may come in between."""
-        try:
-            while True:
-                asked, asked_at = set(self._in_hand), seconds()
-                seen = await self._aside(gate.look, self._worker.id, asked)
-                if self._in_hand.keys() <= asked:
-                    break
-            self._gate.update(seen, asked_at)
-        except DATABASE_GONE as error:
-            logger.warning("The database is away: %s", error)
 
     async def _keep_schedule(self) -> None:
         while True:
@@ -281,21 +212,6 @@ class Engine:
             self._worker.swept.mailing_ids.clear()
             await publish_changes(changed)
             await asyncio.sleep(PUBLISH_EVERY)
-
-
-class RecentRate:
-    """How many results were recorded over the last second."""
-
-    def __init__(self) -> None:
-        self._batches: deque[tuple[float, int]] = deque()
-
-    def add(self, now: float, n: int) -> None:
-        self._batches.append((now, n))
-
-    def per_second(self, now: float) -> int:
-        while self._batches and self._batches[0][0] < now - 1:
-            self._batches.popleft()
-        return sum(n for _at, n in self._batches)
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from core.clock import seconds
 from mailer.delivery.claim import Claim, claim_deliveries, held_claims
 from mailer.delivery.database import DATABASE_GONE, DatabaseThread
 from mailer.delivery.frontier import Frontier
-from mailer.delivery.gate import Gate
+from mailer.delivery.gate import Gate, look
 from mailer.delivery.journal import Journal
 from mailer.delivery.journal_files import boot_id
 from mailer.delivery.lease import LEASE, RENEW_EVERY, register_worker, renew_lease, retire_worker
@@ -78,6 +78,18 @@ class Worker:
     async def held_claims(self) -> list[Claim]:
         """All claims that are this worker's by the database. Raises DatabaseWentBack."""
         return await self.database(self._held_claims)
+
+    async def look(self, in_hand: Mapping[int, object]) -> None:
+        """Tell the gate what may go of all mailings that are in hand when the answer comes: some may come meanwhile."""
+        try:
+            while True:
+                asked, asked_at = set(in_hand), seconds()
+                seen = await self.aside(look, self.id, asked)
+                if in_hand.keys() <= asked:
+                    break
+            self.gate.update(seen, asked_at)
+        except DATABASE_GONE as error:
+            logger.warning("The database is away: %s", error)
 
     async def renew(self, trouble: str) -> None:
         asked_at = seconds()

@@ -78,7 +78,7 @@ async def test_what_was_claimed_when_a_bug_struck_goes_back(
 ) -> None:
     mailing = await sync_to_async(launched)(owner)
     with monkeypatch.context() as patch:
-        patch.setattr("mailer.delivery.engine.load_composers", lambda _mailings: 1 / 0)
+        patch.setattr("mailer.delivery.claimer.load_composers", lambda _mailings: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             await asyncio.wait_for(send(), 10)
     await all_go_out_at_the_next_run(mailing, server)
