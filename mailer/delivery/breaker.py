@@ -45,8 +45,6 @@ class Breaker:
         self._jitter = jitter
         self._now = now
         self._opened = asyncio.Event()
-        self._closed = asyncio.Event()
-        self._closed.set()
         self._on_trial = False
         self._trial = asyncio.Lock()
         self._spare: Connection | None = None
@@ -109,9 +107,6 @@ class Breaker:
         taken, self._spare = self._spare, None
         return taken
 
-    async def wait_closed(self) -> None:
-        await self._closed.wait()
-
     async def run(self) -> None:
         """Probe whenever it is open, until cancelled."""
         try:
@@ -133,7 +128,6 @@ class Breaker:
         self._breaks = 0
         if not self.is_open:
             self.since = self._now()
-        self._closed.clear()
         self._opened.set()
 
     def _next_delay(self) -> float:
@@ -154,7 +148,6 @@ class Breaker:
         self.reason = ""
         self.since = None
         self._opened.clear()
-        self._closed.set()
 
     async def _drop_spare(self) -> None:
         spare, self._spare = self._spare, None
