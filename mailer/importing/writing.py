@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Max
@@ -35,17 +36,30 @@ class Written:
 @transaction.atomic
 def write_recipients(owner: User) -> Written:
     """Add who is new, update the others where the row says something else; an empty cell says nothing."""
+    _wait_for_other_imports(owner)
     newest = Recipient.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    now = db_now()
     n = changed = 0
     for after, last, rows in chunks(CHUNK):
         n += rows
-        changed += _write(owner, after, last)
-    # By their keys: the database does not tell apart what it added and what it updated.
-    added = Recipient.objects.filter(owner=owner, pk__gt=newest).count()
+        changed += _write(owner, now, after, last)
+    # By their keys and their moment: the database does not tell apart what it added and what it updated, and somebody
+    # may have been added by hand meanwhile.
+    added = Recipient.objects.filter(owner=owner, pk__gt=newest, created_at=now).count()
     return Written(added, changed - added, n - changed)
 
 
-def _write(owner: User, after: int, last: int) -> int:
+def _wait_for_other_imports(owner: User) -> None:
+    """Until the transaction ends, other imports of the same owner wait here: two that met row by row could deadlock.
+
+    Not by the owner's row: claims lock that too.
+    """
+    if connection.vendor == "postgresql":  # SQLite has one writer
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{TABLE} {owner.pk}"])
+
+
+def _write(owner: User, now: datetime, after: int, last: int) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(UPSERT, [owner.pk, db_now(), after, last])
+        cursor.execute(UPSERT, [owner.pk, connection.ops.adapt_datetimefield_value(now), after, last])
         return int(cursor.rowcount)

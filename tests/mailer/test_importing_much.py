@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from datetime import datetime
 
 import pytest
 from django.db import DatabaseError, connection
@@ -61,10 +62,10 @@ def test_it_tells_of_the_first_bad_rows_and_how_many_there_are(owner: User, monk
 
 
 def test_it_writes_all_or_nothing(owner: User, small_chunks: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails_at_the_third(owner: User, after: int, last: int) -> int:
+    def fails_at_the_third(owner: User, now: datetime, after: int, last: int) -> int:
         if Recipient.objects.count() == 4:
             raise DatabaseError("the disk is full")
-        return write(owner, after, last)
+        return write(owner, now, after, last)
 
     write = writing._write
     monkeypatch.setattr(writing, "_write", fails_at_the_third)

@@ -1,0 +1,79 @@
+"""Two who add to one address book at the same time: each import tells what it did itself, and none fails."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+
+from core.models import User
+from mailer.importing import ImportReport, import_recipients, writing
+from mailer.models import Recipient
+from tests.support.mailings import make_recipients
+from tests.support.waiting import committed_once_somebody_waits, wait_for_waiters, with_many_writers
+
+pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
+
+ANA, BEN = "ana@example.com", "ben@example.com"
+
+
+def test_the_same_file_twice_adds_everybody_once(owner: User, client: Client) -> None:
+    client.force_login(owner)
+    with committed_once_somebody_waits(lambda: import_recipients(owner, f"{ANA},Ana\n{BEN},Ben")):
+        shown = client.post("/recipients/import/", {"pasted": f"{ANA},Ana\n{BEN},Ben"})
+    assert shown.context["report"] == ImportReport(0, 0, 2, 0, [])
+    assert Recipient.objects.filter(owner=owner).count() == 2
+
+
+def test_another_file_with_the_same_people_updates_them(owner: User) -> None:
+    with committed_once_somebody_waits(lambda: import_recipients(owner, f"{ANA},Ana\n{BEN},Ben")):
+        report = import_recipients(owner, f"cid@example.com\n{BEN},Benjamin\n{ANA}")
+    assert report == ImportReport(1, 1, 1, 0, [])
+
+
+def test_who_is_added_by_hand_meanwhile_is_not_counted(owner: User) -> None:
+    with committed_once_somebody_waits(lambda: make_recipients(owner, ANA, "zoe@example.com")):
+        report = import_recipients(owner, f"{ANA},Anna\n{BEN},Ben")
+    assert report == ImportReport(1, 1, 0, 0, [])
+
+
+def test_the_same_people_in_another_order_come_in_one_file_after_the_other(
+    owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_begun = threading.Event()
+    write = writing._write
+
+    def wait_between(owner: User, now: datetime, after: int, last: int) -> int:
+        written = write(owner, now, after, last)
+        if threading.current_thread() is not threading.main_thread() and not has_begun.is_set():
+            has_begun.set()
+            wait_for_waiters()
+        return written
+
+    monkeypatch.setattr(writing, "CHUNK", 1)
+    monkeypatch.setattr(writing, "_write", wait_between)
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(_import_and_close, owner, f"{ANA}\n{BEN}")
+        assert has_begun.wait(30)
+        second = import_recipients(owner, f"{BEN}\n{ANA}")
+        assert first.result() == ImportReport(2, 0, 0, 0, [])
+    assert second == ImportReport(0, 0, 2, 0, [])
+
+
+def test_another_owner_does_not_wait(owner: User, stranger: User) -> None:
+    with transaction.atomic():
+        import_recipients(owner, ANA)
+        with ThreadPoolExecutor(1) as other:
+            report = other.submit(_import_and_close, stranger, ANA).result(30)
+    assert report == ImportReport(1, 0, 0, 0, [])
+
+
+def _import_and_close(owner: User, data: str) -> ImportReport:
+    try:
+        return import_recipients(owner, data)
+    finally:
+        connection.close()
