@@ -1,4 +1,4 @@
-// A form that is on its way is not sent again by a second click.
+// A form that is on its way is not sent again by a second click, until something else is entered.
 
 for (const form of document.querySelectorAll("form[data-once]")) {
   let isSent = false;
@@ -6,5 +6,6 @@ for (const form of document.querySelectorAll("form[data-once]")) {
     if (isSent) event.preventDefault();
     isSent = true;
   });
+  form.addEventListener("input", () => { isSent = false; });
   window.addEventListener("pageshow", (event) => { if (event.persisted) isSent = false; });
 }
