@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import TypeVar
 
 import pytest
 from django.db import connection, transaction
 from django.test import Client
 
 from core.models import User
+from core.people import change_user
 from mailer.importing import ImportReport, import_recipients, writing
 from mailer.models import Recipient
 from tests.support.mailings import make_recipients
@@ -18,6 +21,7 @@ from tests.support.waiting import committed_once_somebody_waits, wait_for_waiter
 
 pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
+T = TypeVar("T")
 ANA, BEN = "ana@example.com", "ben@example.com"
 
 
@@ -57,7 +61,7 @@ def test_the_same_people_in_another_order_come_in_one_file_after_the_other(
     monkeypatch.setattr(writing, "CHUNK", 1)
     monkeypatch.setattr(writing, "_write", wait_between)
     with ThreadPoolExecutor(1) as other:
-        first = other.submit(_import_and_close, owner, f"{ANA}\n{BEN}")
+        first = other.submit(_done_and_closed, lambda: import_recipients(owner, f"{ANA}\n{BEN}"))
         assert has_begun.wait(30)
         second = import_recipients(owner, f"{BEN}\n{ANA}")
         assert first.result() == ImportReport(2, 0, 0, 0, [])
@@ -65,15 +69,22 @@ def test_the_same_people_in_another_order_come_in_one_file_after_the_other(
 
 
 def test_another_owner_does_not_wait(owner: User, stranger: User) -> None:
-    with transaction.atomic():
+    assert _meanwhile(owner, lambda: import_recipients(stranger, ANA)) == ImportReport(1, 0, 0, 0, [])
+
+
+def test_a_manager_who_blocks_the_owner_does_not_wait(owner: User, manager: User) -> None:
+    assert not _meanwhile(owner, lambda: change_user(owner.pk, "block", manager)).is_active
+
+
+def _meanwhile(owner: User, act: Callable[[], T]) -> T:
+    """Done in another connection while an import of the owner is being written."""
+    with ThreadPoolExecutor(1) as other, transaction.atomic():
         import_recipients(owner, ANA)
-        with ThreadPoolExecutor(1) as other:
-            report = other.submit(_import_and_close, stranger, ANA).result(30)
-    assert report == ImportReport(1, 0, 0, 0, [])
+        return other.submit(_done_and_closed, act).result(10)
 
 
-def _import_and_close(owner: User, data: str) -> ImportReport:
+def _done_and_closed(act: Callable[[], T]) -> T:
     try:
-        return import_recipients(owner, data)
+        return act()
     finally:
         connection.close()
