@@ -18,6 +18,7 @@ from tests.support.cost import untraced
 HOW_MANY = int(os.environ.get("FUZZED_TEMPLATES", "50000"))
 SHARDS = 10  # which several processes can share
 LONGEST = 0.005  # seconds of CPU
+TRIES, PAUSE = 40, 0.05  # of what was slow, and the seconds in between
 SECRET = "tell-nobody"
 
 environment = FencedEnvironment()
@@ -114,15 +115,23 @@ def seconds_taken(source: str, escape: bool) -> float:
     return taken
 
 
+def undisturbed(source: str, escape: bool) -> float:
+    """The least of several tries, over a while: a busy machine's caches are everybody's, and its seconds are long."""
+    taken = []
+    for _try in range(TRIES):
+        taken.append(seconds_taken(source, escape))
+        if taken[-1] <= LONGEST:
+            break
+        time.sleep(PAUSE)
+    return min(taken)
+
+
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_no_template_breaks_out_or_takes_long(shard: int) -> None:
     slow = []
     for seed in range(shard, HOW_MANY, SHARDS):
         source = template(random.Random(seed))
         escape = bool(seed // SHARDS % 2)
-        # What is slow once may have been disturbed.
-        if seconds_taken(source, escape) > LONGEST:
-            taken = min(seconds_taken(source, escape) for _again in range(5))
-            if taken > LONGEST:
-                slow.append((taken, seed, source))
+        if seconds_taken(source, escape) > LONGEST and (taken := undisturbed(source, escape)) > LONGEST:
+            slow.append((taken, seed, source))
     assert not slow, sorted(slow, reverse=True)[:5]
