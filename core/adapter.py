@@ -11,10 +11,12 @@ from django.contrib import messages
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from core import outgoing
+from core.models import User
 from core.preferences import in_language_of
 
 HEADERS = {"Auto-Submitted": "auto-generated"}  # no out-of-office replies (RFC 3834)
@@ -53,10 +55,23 @@ class AccountAdapter(DefaultAccountAdapter):
         known = {"email": email, "site_url": settings.SITE_URL, "signup_enabled": settings.SIGNUP_ENABLED}
         return super().render_mail(template_prefix, email, context | known, headers)
 
+    def set_password(self, user: Any, password: str) -> None:
+        """That alone: a manager may be changing the rest of the account. Raises Http404 where it has been deleted."""
+        user.set_password(password)
+        with transaction.atomic():
+            get_object_or_404(User.objects.select_for_update(no_key=True), pk=user.pk)
+            user.save(update_fields=["password"])
+
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """False, and a message that says so, where another account has taken the address in the meantime."""
+        """False, and a message that says so, where another account has taken the address in the meantime.
+
+        Raises Http404 where it is no longer there to be confirmed.
+        """
         try:
             with transaction.atomic():
+                # The account first, as whoever changes its address in the admin does.
+                get_object_or_404(User.objects.select_for_update(no_key=True), pk=email_address.user_id)
+                get_object_or_404(EmailAddress, pk=email_address.pk)
                 return super().confirm_email(request, email_address)
         except IntegrityError:
             template = "account/messages/email_confirmation_failed.txt"

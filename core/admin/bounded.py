@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
+from django.db import connection
 from django.db.models import Model, ProtectedError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import cached_property
@@ -51,6 +52,17 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
         except ProtectedError:  # something took it up in the meantime
             self.message_user(request, _("It is in use: it can't be deleted."), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+class LockingAdmin(BoundedAdmin):
+    """For what others change in the same moment: that is seen, and stays."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Model | None:
+        """Locked while it is changed or deleted; but not its key, for which rows that point to it ask."""
+        found: Model | None = super().get_object(request, object_id, from_field)
+        if found and request.method == "POST" and connection.in_atomic_block:
+            found = self.get_queryset(request).select_for_update(of=("self",), no_key=True).filter(pk=found.pk).first()
+        return found
 
 
 class ReadOnlyAdmin(BoundedAdmin):

@@ -8,11 +8,12 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangosUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.admin.bounded import BoundedAdmin
+from core.admin.bounded import LockingAdmin
 from core.models import User
 
 RIGHTS = ("is_staff", "is_superuser", "groups")
@@ -44,7 +45,7 @@ class ChangedUserForm(OneAccountPerAddress, UserChangeForm):  # type: ignore[typ
 
 
 @admin.register(User)
-class UserAdmin(BoundedAdmin, DjangosUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(LockingAdmin, DjangosUserAdmin):  # type: ignore[type-arg]
     """Who is no superuser gives no rights, and leaves alone who has some: a new password would be a way to them."""
 
     form = ChangedUserForm
@@ -89,6 +90,11 @@ class UserAdmin(BoundedAdmin, DjangosUserAdmin):  # type: ignore[type-arg]
         if forbidding:
             forbidding.append(_("What was sent stays in the ledger. Block the account instead."))
         return going, counts, lacking, forbidding
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """In a transaction like every other change: it locks the account."""
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

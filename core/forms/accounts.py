@@ -12,9 +12,10 @@ from allauth.core import context
 from django import forms
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
-from core.models import is_taken
+from core.models import User, is_taken
 
 
 class LoginForm(allauth_forms.LoginForm):
@@ -78,8 +79,14 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
 
 
 class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
+    @transaction.atomic
     def save(self) -> None:
-        """A new password, and a confirmed address: the link went to it."""
+        """A new password, and a confirmed address: the link went to it.
+
+        Raises Http404 where it is not the account's any more.
+        """
+        accounts = User.objects.select_for_update(no_key=True)
+        self.user = get_object_or_404(accounts, pk=self.user.pk, email=self.user.email)
         super().save()
         self.user.confirm_email()
 

@@ -44,3 +44,9 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         if not full_name.isprintable():
             raise ValidationError(_("A name is one line, without control characters."))
         return full_name
+
+    def save(self, commit: bool = True) -> User:
+        """What stands in the form alone: a manager may be changing the rest of the account, or deleting it."""
+        User.objects.filter(pk=self.instance.pk).update(**self.cleaned_data)
+        user: User = self.instance
+        return user

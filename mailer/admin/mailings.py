@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -13,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from core.admin.bounded import BoundedAdmin
+from core.admin.bounded import LockingAdmin
 from core.models import User
 from mailer.admin.links import list_link
 from mailer.delivery.schedule import TransitionRefused, change_status
@@ -33,7 +32,7 @@ class MailingAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # not generi
 
 
 @admin.register(Mailing)
-class MailingAdmin(BoundedAdmin):
+class MailingAdmin(LockingAdmin):
     """Editable until it is launched, like everywhere; its status changes by actions, never by hand."""
 
     form = MailingAdminForm
@@ -59,13 +58,6 @@ class MailingAdmin(BoundedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Mailing | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or not obj.is_launched)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Mailing | None:
-        """Locked while it is changed or deleted, so that it is not launched in between."""
-        found: Mailing | None = super().get_object(request, object_id, from_field)
-        if found and request.method == "POST" and connection.in_atomic_block:
-            found = self.get_queryset(request).select_for_update().filter(pk=found.pk).first()
-        return found
 
     def save_model(self, request: HttpRequest, obj: Mailing, form: Any, change: bool) -> None:
         if not change:
