@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol, TypeVar
 
+from asgiref.sync import sync_to_async
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 
 from core.models import User
 
 M = TypeVar("M", bound=Model)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MINE, EVERYBODY = "mine", "everybody"
 
@@ -68,3 +73,11 @@ async def _found(queryset: QuerySet[M], pk: Any) -> M:
     if found is None:
         raise Http404
     return found
+
+
+async def unless_gone(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the act on an object gives, done in a thread. Raises Http404 where that has been deleted meanwhile."""
+    try:
+        return await sync_to_async(act)(*args, **kwargs)
+    except ObjectDoesNotExist as gone:
+        raise Http404 from gone

@@ -49,8 +49,13 @@ def _rate(mailing_id: int | None) -> Rate | None:
 def set_rate(actor: User, rate: Rate | None, mailing: Mailing | None) -> None:
     """Hold the mailing, or without one the site, to this rate, or let it go; who did it is written down.
 
-    Claims follow within a second. The throttle's row is locked before anything touches the mailing's, as in a claim.
+    Claims follow within a second. The mailing is locked before the throttle, as by whoever edits or deletes it. Raises
+    Mailing.DoesNotExist.
     """
+    from mailer.delivery.schedule import locked  # which needs this module
+
+    if mailing is not None:
+        locked(mailing.pk)
     before = _replaced(rate, mailing)
     if before == rate:
         return

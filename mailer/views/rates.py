@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from core.access import SignedInRequest, owned
+from core.access import SignedInRequest, owned, unless_gone
 from mailer.forms.rates import RateForm
 from mailer.history import Happening, happening
 from mailer.models import AuditEntry, Mailing
@@ -24,7 +24,7 @@ async def mailing_rate(request: SignedInRequest, pk: int) -> HttpResponse:
     limits = await sync_to_async(held_to)(pk)
     form = RateForm(request.POST if request.method == "POST" else None, rate=limits.own)
     if form.is_valid():
-        await sync_to_async(set_rate)(request.user, form.rate, mailing)
+        await unless_gone(set_rate, request.user, form.rate, mailing)
         return redirect("mailing_detail", pk)
     return render(request, "mailer/mailings/rate.html", {"form": form, "mailing": mailing, "limits": limits})
 

@@ -15,6 +15,7 @@ from mailer.stats.progress import mailing_progress
 from mailer.throttling import held_to, set_rate, site_rate
 from tests.support.forms import opened
 from tests.support.mailings import make_crowd, make_mailing
+from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -157,4 +158,27 @@ def test_a_duplicate_has_the_same_rate(mailing: Mailing, owner: User, page: Clie
 def test_a_draft_is_deleted_with_its_rate(mailing: Mailing, owner: User, page: Client) -> None:
     set_rate(owner, Rate(9, 1), mailing)
     page.post(f"/mailings/{mailing.pk}/delete/")
+    assert not Throttle.objects.exists()
+
+
+@with_many_writers
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["edit", "delete"])
+def test_who_edits_or_deletes_a_mailing_waits_for_who_changes_its_rate(
+    mailing: Mailing, owner: User, page: Client, act: str
+) -> None:
+    set_rate(owner, Rate(5, 1), mailing)
+    form: dict[str, Any] = {"message": mailing.message_id, "audience": "everyone", "most": "7", "period": "1"}
+    form |= {"starts_at": "2031-01-01T09:00", "ends_at": "2031-01-02T09:00"}
+    with committed_once_somebody_waits(lambda: set_rate(owner, Rate(6, 1), mailing)):
+        assert page.post(f"/mailings/{mailing.pk}/{act}/", form).status_code == 302
+    left = [] if act == "delete" else [("no_limit", "5/s"), ("5/s", "6/s"), ("6/s", "7/s")]
+    assert [change[1:] for change in changes(mailing)] == left
+
+
+@with_many_writers
+@pytest.mark.django_db(transaction=True)
+def test_a_mailing_that_is_deleted_meanwhile_has_no_rate(mailing: Mailing, page: Client) -> None:
+    with committed_once_somebody_waits(Mailing.objects.filter(pk=mailing.pk).delete):
+        assert page.post(f"/mailings/{mailing.pk}/rate/", {"most": "7", "period": "1"}).status_code == 404
     assert not Throttle.objects.exists()
