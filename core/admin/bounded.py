@@ -6,8 +6,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.db import connection
-from django.db.models import Model, ProtectedError
+from django.db import IntegrityError, connection
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -49,7 +49,7 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)
-        except ProtectedError:  # something took it up in the meantime
+        except IntegrityError:  # something took it up in the meantime
             self.message_user(request, _("It is in use: it can't be deleted."), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 

@@ -16,7 +16,7 @@ from core.admin.bounded import LockingAdmin
 from core.models import User
 from mailer.admin.links import list_link
 from mailer.delivery.schedule import TransitionRefused, change_status
-from mailer.forms.mailings import EDITABLE, FIELDS, audit_window
+from mailer.forms.mailings import EDITABLE, FIELDS, audit_window, keep_message
 from mailer.models import Attempt, Delivery, Mailing, Recipient
 from mailer.stats.progress import delivery_counts
 
@@ -28,6 +28,7 @@ class MailingAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # not generi
         message = cleaned.get("message")
         if owner and message and message.owner_id != owner.pk:
             self.add_error("message", ValidationError(_("This message belongs to somebody else than the mailing.")))
+        keep_message(self)
         return cleaned
 
 

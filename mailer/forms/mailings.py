@@ -83,6 +83,7 @@ class MailingForm(EditForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        keep_message(self)
         starts_at, ends_at = cleaned.get("starts_at"), cleaned.get("ends_at")
         if starts_at and ends_at and ends_at <= starts_at:
             self.add_error("ends_at", _("The end must come after the start."))
@@ -152,6 +153,20 @@ class ChoiceForm(NewEndForm):
         super().__init__(data, initial={"seen": seen})
         if not needs_end:
             del self.fields["ends_at"]
+
+
+def keep_message(form: forms.ModelForm[Mailing]) -> None:
+    """Keep the message that was chosen from being deleted before the transaction ends, or tell that it has been."""
+    try:
+        if message := form.cleaned_data.get("message"):
+            keep(message.pk)
+    except Message.DoesNotExist:
+        form.add_error("message", form.fields["message"].error_messages["invalid_choice"])
+
+
+def keep(message_id: int) -> None:
+    """Keep the message from being deleted before the transaction ends. Raises Message.DoesNotExist."""
+    Message.objects.select_for_update(no_key=True).only("pk").get(pk=message_id)
 
 
 def audit_window(actor: User, before: Mailing, after: Mailing) -> None:

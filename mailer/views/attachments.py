@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,7 +13,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from core.access import SignedInRequest, owned, seen
+from core.access import SignedInRequest, owned, seen, unless_gone
 from core.fence import fenced
 from mailer.models import Attachment, Message
 from mailer.writing.addresses import attachment_of
@@ -24,7 +23,7 @@ from mailer.writing.attaching import attach, attachments_of
 @require_POST
 async def add_attachments(request: SignedInRequest, pk: int) -> HttpResponse:
     message = await owned(request, Message.objects.all(), pk)
-    refused = await sync_to_async(attach)(message.pk, request.FILES.getlist("files"))
+    refused = await unless_gone(attach, message.pk, request.FILES.getlist("files"))
     return await _listed(request, message, refused)
 
 

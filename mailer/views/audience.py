@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from core.access import SignedInRequest, owned
+from core.access import SignedInRequest, owned, unless_gone
 from core.paging import page_by_key
-from mailer.audience import audience_name, audience_size
+from mailer.audience import audience_name, audience_size, choose
 from mailer.delivery.schedule import locked
 from mailer.forms.mailings import EDITABLE
 from mailer.models import Mailing, Recipient
@@ -23,7 +23,6 @@ from mailer.search import matching
 from mailer.stats.large import counted_lately, forget_count
 
 Through = Mailing.recipients.through
-BATCH = 5_000
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -69,7 +68,7 @@ async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Re
     ticked = [int(key) for key in request.POST.getlist("recipient") if key.isdecimal() and len(key) < 19]
     meant = found if act.endswith("_all") else found.filter(pk__in=ticked)
     change = _add if act.startswith("add") else _remove
-    n = await sync_to_async(change)(mailing.pk, meant)
+    n = await unless_gone(change, mailing.pk, meant)
     if n is None:
         messages.error(request, _("This mailing has been launched meanwhile: its audience is fixed."))
     elif act.startswith("add"):
@@ -84,10 +83,7 @@ def _add(mailing_id: int, recipients: QuerySet[Recipient]) -> int | None:
     """How many came in, or None where the mailing has been launched."""
     if locked(mailing_id).status not in EDITABLE:
         return None
-    new = recipients.exclude(mailings=mailing_id).values_list("pk", flat=True)
-    rows = [Through(mailing_id=mailing_id, recipient_id=key) for key in new]
-    Through.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
-    return len(rows)
+    return choose(mailing_id, recipients.exclude(mailings=mailing_id))
 
 
 @transaction.atomic

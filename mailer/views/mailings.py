@@ -14,12 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.access import SignedInRequest, listed, owned, owns, seen, whose
+from core.access import SignedInRequest, listed, owned, owns, seen, unless_gone, whose
 from core.clock import db_now
 from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
-from mailer.audience import audience_size
+from mailer.audience import audience_size, choose
 from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.schedule import (
     PERSONS_ACTIONS,
@@ -29,7 +29,7 @@ from mailer.delivery.schedule import (
     change_status,
 )
 from mailer.durations import duration_formats
-from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm
+from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, keep
 from mailer.forms.rates import RateForm
 from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
@@ -155,14 +155,16 @@ def _delete_unless_launched(pk: int) -> bool:
 
 @require_POST
 async def duplicate_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
-    original = await owned(request, Mailing.objects.all(), pk)
-    copy = await sync_to_async(_duplicate)(original, request.user)
+    await owned(request, Mailing.objects.all(), pk)
+    copy = await unless_gone(_duplicate, pk, request.user)
     messages.success(request, _("This is the copy: a draft with the same message and audience."))
     return redirect("mailing_detail", copy.pk)
 
 
 @transaction.atomic
-def _duplicate(original: Mailing, actor: User) -> Mailing:
+def _duplicate(pk: int, actor: User) -> Mailing:
+    original = Mailing.objects.get(pk=pk)
+    keep(original.message_id)
     now = db_now()
     copy = Mailing.objects.create(
         owner_id=original.owner_id,
@@ -174,9 +176,7 @@ def _duplicate(original: Mailing, actor: User) -> Mailing:
         starts_at=now,
         ends_at=now + DEFAULT_WINDOW,
     )
-    chosen = original.recipients.values_list("pk", flat=True)
-    through = Mailing.recipients.through
-    through.objects.bulk_create((through(mailing_id=copy.pk, recipient_id=key) for key in chosen), batch_size=5000)
+    choose(copy.pk, original.recipients.all())
     set_rate(actor, held_to(original.pk).own, copy)
     return copy
 
@@ -262,7 +262,7 @@ async def change_mailing_status(request: SignedInRequest, pk: int, action: str) 
         context = {"mailing": mailing, "action": action, "progress": await sync_to_async(mailing_progress)(pk)}
         return render(request, "mailer/mailings/confirm.html", context)
     try:
-        await sync_to_async(change_status)(pk, action, request.user)
+        await unless_gone(change_status, pk, action, request.user)
     except TransitionRefused as refused:
         messages.error(request, str(refused))
     return redirect("mailing_detail", pk)

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.db import transaction
-from django.db.models import ProtectedError
+from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.access import SignedInRequest, listed, owned, owns, seen, whose
+from core.access import SignedInRequest, listed, owned, owns, seen, unless_gone, whose
 from core.async_forms import save_valid
 from core.forms.editing import owned_unless_gone
 from core.paging import page_by_key
@@ -47,7 +46,7 @@ async def _edit(request: SignedInRequest, message: Message, *, is_gone: bool = F
     form = MessageForm(request.POST or None, instance=message, is_gone=is_gone)
     files = request.FILES.getlist("files")
     if request.method == "POST" and (saved := await save_valid(form)):
-        return _saved(request, saved, await sync_to_async(attach)(saved.pk, files))
+        return _saved(request, saved, await unless_gone(attach, saved.pk, files))
     if files:
         messages.warning(request, _("It is not saved yet, and neither are its files: choose them again, please."))
     context = {
@@ -108,7 +107,7 @@ async def delete_message(request: SignedInRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and not uses:
         try:
             await message.adelete()
-        except ProtectedError:  # a mailing took it up in the meantime
+        except IntegrityError:  # a mailing took it up in the meantime
             return redirect("message_delete", pk)
         messages.success(request, _("Deleted."))
         return redirect("message_list")

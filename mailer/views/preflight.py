@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from core.access import SignedInRequest, seen
+from core.access import SignedInRequest, seen, unless_gone
 from core.paging import page_by_key
 from mailer.delivery.schedule import TransitionRefused, change_status
 from mailer.forms.mailings import EDITABLE, NewEndForm
@@ -28,7 +28,7 @@ BEFORE_TAKE_OFF = ("start", "schedule")
 async def preflight_page(request: SignedInRequest, mailing: Mailing, action: str) -> HttpResponse:
     """POST does it, unless something is in the way. The mailing has its message and its owner loaded."""
     form = NewEndForm(request.POST if "ends_at" in request.POST else None)
-    if request.method == "POST" and await sync_to_async(_take_off)(request, mailing, action, form):
+    if request.method == "POST" and await unless_gone(_take_off, request, mailing, action, form):
         return redirect("mailing_detail", mailing.pk)
     context = await sync_to_async(_context)(mailing, action, form)
     return render(request, "mailer/mailings/preflight.html", context, status=409 if request.method == "POST" else 200)

@@ -24,7 +24,7 @@ def attachments_of(message_id: int | None) -> QuerySet[Attachment]:
 
 @transaction.atomic
 def attach(message_id: int, uploads: Iterable[UploadedFile[Any]]) -> list[str]:
-    """Add the files to the message. Returns why some were refused; the others are in."""
+    """Add the files to the message. Returns why some were refused; the others are in. Raises Message.DoesNotExist."""
     Message.objects.select_for_update().get(pk=message_id)
     refused = []
     for upload in uploads:
