@@ -20,7 +20,7 @@ def choose(mailing_id: int, recipients: QuerySet[Recipient]) -> int:
         Mailing.recipients.through,
         recipients,
         {"mailing_id": Value(mailing_id), "recipient_id": F("pk")},
-        keeping=Recipient,
+        holds_rows=True,
     )
 
 

@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core.admin.bounded import BoundedAdmin
 from core.models import User
+from mailer.address_book import delete_for_good
 from mailer.admin.links import list_link
 from mailer.admin.searching import with_address
-from mailer.delivery.schedule import finish_materialising
 from mailer.forms.recipients import RecipientForm
 from mailer.models import Delivery, Recipient
 
@@ -51,8 +51,7 @@ class RecipientAdmin(BoundedAdmin):
         return with_address(queryset.filter(owner__in=User.objects.values("pk")), search_term), False
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        finish_materialising(obj.owner)  # a mailing that is being launched keeps its people
-        super().delete_model(request, obj)
+        delete_for_good(obj)
 
     @admin.display(description=_("Deliveries"))
     def deliveries(self, recipient: Recipient) -> SafeString | str:

@@ -11,19 +11,25 @@ from django.db.models.expressions import Combinable
 
 
 def insert_select(
-    model: type[Model], rows: QuerySet[Any], values: Mapping[str, Combinable], keeping: type[Model] | None = None
+    model: type[Model], rows: QuerySet[Any], values: Mapping[str, Combinable], *, holds_rows: bool = False
 ) -> int:
     """Make one of `model` from each of the rows, but for those that a constraint forbids. Returns how many are new.
 
-    `values` says of each column what it is in terms of the row. The SELECT is the ORM's. Rows of the table `keeping`
-    are not deleted before the transaction ends: what a foreign key asks at its end, asked as they are read.
+    `values` says of each column what it is in terms of the row. The SELECT is the ORM's. `holds_rows` is for those that
+    the new ones point to: none is deleted until the transaction ends, and one that is just being deleted is left out.
     """
     selected = rows.annotate(**{f"new_{column}": value for column, value in values.items()})
     select, parameters = selected.values_list(*(f"new_{column}" for column in values)).query.sql_with_params()
     columns = ", ".join(connection.ops.quote_name(column) for column in values)
     table = connection.ops.quote_name(model._meta.db_table)
-    if keeping is not None and connection.features.has_select_for_update:  # the ORM knows no lock as weak as this one
-        select += f" FOR KEY SHARE OF {connection.ops.quote_name(keeping._meta.db_table)}"
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} ({columns}) {select} ON CONFLICT DO NOTHING", parameters)
+        lock = _share_lock(rows) if holds_rows else ""
+        cursor.execute(f"INSERT INTO {table} ({columns}) {select} {lock} ON CONFLICT DO NOTHING", parameters)
         return int(cursor.rowcount)
+
+
+def _share_lock(rows: QuerySet[Any]) -> str:
+    """What a foreign key would lock as the transaction ends. The ORM does not know it, and SQLite needs none."""
+    if not connection.features.has_select_for_update:
+        return ""
+    return f"FOR KEY SHARE OF {connection.ops.quote_name(rows.model._meta.db_table)}"

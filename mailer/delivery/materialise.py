@@ -39,7 +39,7 @@ def materialise_chunk(mailing: Mailing, now: datetime, size: int = CHUNK) -> boo
     last = people.values_list("pk", flat=True)[size - 1 : size].first()
     chunk = people if last is None else people.filter(pk__lte=last)
     before = newest_delivery()
-    made = insert_select(Delivery, chunk, _values(mailing, now))
+    made = insert_select(Delivery, chunk, _values(mailing, now), holds_rows=True)
     skipped = Delivery.objects.filter(mailing=mailing, state=State.SKIPPED, pk__gt=before).count()
     move_counts(mailing.pk, PAGES, {_first_state(mailing, now): made - skipped, State.SKIPPED: skipped})
     if last is None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,7 +15,7 @@ from core.async_forms import save_valid
 from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
-from mailer.delivery.schedule import finish_materialising
+from mailer.address_book import delete_for_good
 from mailer.forms.recipients import ImportForm, RecipientForm
 from mailer.importing import ImportReport, UnreadableFile, import_recipients
 from mailer.models import Attempt, Delivery, Mailing, Recipient, Suppression
@@ -86,7 +85,7 @@ async def recipient_detail(request: SignedInRequest, pk: int) -> HttpResponse:
 async def delete_recipient(request: SignedInRequest, pk: int) -> HttpResponse:
     recipient = await owned(request, Recipient.objects.select_related("owner"), pk)
     if request.method == "POST":
-        await sync_to_async(_delete)(recipient)
+        await sync_to_async(delete_for_good)(recipient)
         messages.success(request, _("Deleted."))
         return redirect("recipient_list")
     context = {
@@ -95,12 +94,6 @@ async def delete_recipient(request: SignedInRequest, pk: int) -> HttpResponse:
         "back_url": reverse("recipient_detail", args=[pk]),
     }
     return render(request, "_confirm_delete.html", context)
-
-
-@transaction.atomic
-def _delete(recipient: Recipient) -> None:
-    finish_materialising(recipient.owner)  # a mailing that is being launched keeps its people
-    recipient.delete()
 
 
 async def _what_deleting_does(recipient: Recipient) -> list[str]:

@@ -1,0 +1,63 @@
+"""A recipient who is deleted while a mailing to them is launched: one waits for the other, and both succeed."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from core.models import User
+from mailer.delivery.audit import audit_mailing
+from mailer.delivery.schedule import change_status, run_schedule
+from mailer.models import Delivery, Mailing, Recipient
+from tests.support.mailings import make_mailing, make_recipients, states
+from tests.support.waiting import committed_once_somebody_waits, with_many_writers
+
+pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
+
+ANA, BEN = "ana@example.com", "ben@example.com"
+PAGES = ["/recipients/{}/delete/", "/admin/mailer/recipient/{}/delete/"]
+
+
+@pytest.fixture
+def ana(superuser: User) -> Recipient:
+    return make_recipients(superuser, ANA, BEN)[0]
+
+
+@pytest.fixture
+def mailing(superuser: User, ana: Recipient) -> Mailing:
+    return make_mailing(superuser)
+
+
+@pytest.fixture
+def page(superuser: User) -> Client:
+    client = Client()
+    client.force_login(superuser)
+    return client
+
+
+@pytest.mark.parametrize("address", PAGES, ids=["page", "admin"])
+def test_who_is_launched_to_first_keeps_the_delivery(
+    mailing: Mailing, ana: Recipient, superuser: User, page: Client, address: str
+) -> None:
+    with committed_once_somebody_waits(lambda: change_status(mailing.pk, "start", superuser)):
+        assert page.post(address.format(ana.pk), {"post": "yes"}).status_code == 302
+    assert not Recipient.objects.filter(pk=ana.pk).exists()
+    assert states(mailing) == {ANA: "queued", BEN: "queued"}
+    assert Delivery.objects.get(email=ANA).recipient is None
+    assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
+
+
+def test_who_is_deleted_first_gets_none(mailing: Mailing, ana: Recipient, superuser: User) -> None:
+    with committed_once_somebody_waits(ana.delete):
+        change_status(mailing.pk, "start", superuser)
+    assert states(mailing) == {BEN: "queued"}
+    assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
+
+
+def test_who_is_deleted_when_its_time_has_come_does_not_stop_the_clock(
+    mailing: Mailing, ana: Recipient, superuser: User
+) -> None:
+    change_status(mailing.pk, "schedule", superuser)
+    with committed_once_somebody_waits(ana.delete):
+        run_schedule()
+    assert states(mailing) == {BEN: "queued"}
