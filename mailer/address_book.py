@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from core.deadlock import again_after_deadlock
 from mailer.delivery.schedule import finish_materialising
 from mailer.models import Recipient
 
 
+@again_after_deadlock  # a recorder takes its deliveries in any order
 @transaction.atomic
 def delete_for_good(recipient: Recipient) -> None:
     """Delete it. A mailing that is being launched keeps its people, and what was sent its ledger."""

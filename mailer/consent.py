@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from core.clock import db_now
+from core.deadlock import again_after_deadlock
 from core.models import User
 from mailer.delivery.skipping import lock_open, skip_waiting
 from mailer.delivery.suppression import suppressed
@@ -19,8 +20,6 @@ from mailer.skipped import BY_SITE
 Reason = Suppression.Reason
 
 LIFT = "lift"  # the action of an audit entry
-DEADLOCK = "40P01"  # PostgreSQL's word for it
-MOST_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,10 @@ def suppress(ground: Ground, keys: Iterable[str], delivery: Delivery | None = No
     transaction of its own, it is done again if it and a recorder have waited for one another: that one takes its rows
     in any order.
     """
-    wanted = set(keys)
-    for _try in range(MOST_TRIES - 1):
-        try:
-            return _suppress(ground, wanted, delivery)
-        except OperationalError as error:
-            if connection.in_atomic_block or getattr(error.__cause__, "sqlstate", "") != DEADLOCK:
-                raise
-    return _suppress(ground, wanted, delivery)
+    return _suppress(ground, set(keys), delivery)
 
 
+@again_after_deadlock
 @transaction.atomic
 def _suppress(ground: Ground, wanted: set[str], delivery: Delivery | None) -> int:
     found = lock_open(ground.owner_id, wanted)

@@ -10,7 +10,7 @@ from mailer.delivery.audit import audit_mailing
 from mailer.delivery.schedule import change_status, run_schedule
 from mailer.models import Delivery, Mailing, Recipient
 from tests.support.mailings import make_mailing, make_recipients, states
-from tests.support.waiting import committed_once_somebody_waits, with_many_writers
+from tests.support.waiting import committed_once_somebody_waits, lock_delivery, with_many_writers
 
 pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
@@ -61,3 +61,16 @@ def test_who_is_deleted_when_its_time_has_come_does_not_stop_the_clock(
     with committed_once_somebody_waits(ana.delete):
         run_schedule()
     assert states(mailing) == {BEN: "queued"}
+
+
+@pytest.mark.parametrize("address", PAGES, ids=["page", "admin"])
+def test_it_is_done_again_where_it_and_a_recorder_have_waited_for_one_another(
+    mailing: Mailing, ana: Recipient, superuser: User, page: Client, address: str
+) -> None:
+    for pk in (mailing.pk, make_mailing(superuser).pk):
+        change_status(pk, "start", superuser)
+    first, last = ana.deliveries.order_by("pk").values_list("pk", flat=True)
+    # A recorder's batch may have both, in any order.
+    with committed_once_somebody_waits(lambda: lock_delivery(last), then=lambda: lock_delivery(first)):
+        assert page.post(address.format(ana.pk), {"post": "yes"}).status_code == 302
+    assert set(Delivery.objects.filter(email=ANA).values_list("recipient", flat=True)) == {None}

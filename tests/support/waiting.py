@@ -11,12 +11,16 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, transaction
 
+from mailer.models import Delivery
+
 with_many_writers = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one: nobody comes in between")
 
 
 @contextmanager
-def committed_once_somebody_waits(act: Callable[[], object]) -> Iterator[None]:
-    """Do it in another connection, and commit it once the block waits for what it has locked."""
+def committed_once_somebody_waits(
+    act: Callable[[], object], then: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Do it in another connection, and once the block waits for what it has locked, do the rest and commit both."""
     is_done = threading.Event()
 
     def hold() -> None:
@@ -25,6 +29,7 @@ def committed_once_somebody_waits(act: Callable[[], object]) -> Iterator[None]:
                 act()
                 is_done.set()
                 wait_for_waiters()
+                then()
         finally:
             is_done.set()
             connection.close()
@@ -34,6 +39,10 @@ def committed_once_somebody_waits(act: Callable[[], object]) -> Iterator[None]:
         assert is_done.wait(30)
         yield
         holding.result()
+
+
+def lock_delivery(delivery_id: int) -> None:
+    Delivery.objects.select_for_update().get(pk=delivery_id)
 
 
 def wait_for_waiters(n: int = 1) -> None:
