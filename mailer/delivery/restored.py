@@ -16,7 +16,7 @@ from django.db import transaction
 
 from core.clock import db_now
 from mailer.delivery.marks import Mark, forget_marks, read_marks
-from mailer.delivery.schedule import TransitionRefused, change_status
+from mailer.delivery.schedule import TransitionRefused, change_status, locked
 from mailer.models import Instance, Mailing, Worker
 from mailer.reasons import OTHER_DATABASE, RESTORED, StatusReason
 
@@ -79,9 +79,10 @@ def _is_over(mark: Mark) -> bool:
 def _hold_everything(reason: StatusReason) -> Held:
     held: Held = {}
     mailings = Mailing.objects.filter(status__in=[Status.SENDING, Status.PAUSED, Status.SCHEDULED])
-    for pk, status in mailings.order_by("pk").values_list("pk", "status"):
-        with contextlib.suppress(TransitionRefused):  # somebody was faster
-            change_status(pk, "unschedule" if status == Status.SCHEDULED else "hold", None, reason=reason)
+    for pk in mailings.order_by("pk").values_list("pk", flat=True):
+        with contextlib.suppress(TransitionRefused, Mailing.DoesNotExist):  # it ended or was deleted meanwhile
+            is_scheduled = locked(pk).status == Status.SCHEDULED
+            change_status(pk, "unschedule" if is_scheduled else "hold", None, reason=reason)
             held[pk] = reason
     logger.error("%s Held: %s", reason, ", ".join(f"mailing {pk}" for pk in held) or "none")
     return held

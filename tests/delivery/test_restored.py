@@ -18,7 +18,7 @@ from mailer.delivery.journal import JournalUnwritable
 from mailer.delivery.lease import register_worker, renew_lease, retire_worker
 from mailer.delivery.marks import DatabaseWentBack, Mark, MarkFile, read_marks
 from mailer.delivery.restored import Held, check_history
-from mailer.delivery.schedule import change_status
+from mailer.delivery.schedule import change_status, run_schedule
 from mailer.delivery.taking import take_due
 from mailer.models import AuditEntry, Delivery, Instance, Mailing, Worker
 from mailer.reasons import OTHER_DATABASE, RESTORED
@@ -26,6 +26,7 @@ from tests.support.engine import accepted_by, send
 from tests.support.mailings import counted, make_crowd, make_mailing, states
 from tests.support.smtp_server import SmtpServer, slow
 from tests.support.sweeping import answered, killed_worker, sweep_after_long_silence
+from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,6 +109,23 @@ def test_it_holds_what_runs_or_waits_for_its_time_and_says_why(owner: User, mail
     assert "older copy" in str(mailing.why)
     entry = AuditEntry.objects.get(mailing=mailing, action="hold")
     assert (entry.actor, entry.before, entry.after, entry.reason) == (None, "sending", "paused", RESTORED)
+
+
+@with_many_writers
+def test_it_holds_what_another_is_just_launching(owner: User, mailing: Mailing, older: Path) -> None:
+    due = change_status(make_mailing(owner).pk, "schedule", owner)
+    with committed_once_somebody_waits(run_schedule):
+        assert held_by(older).keys() == {mailing.pk, due.pk}
+    due.refresh_from_db()
+    assert due.status == "paused"
+    assert due.is_launched
+
+
+@with_many_writers
+def test_it_holds_the_others_where_somebody_is_just_deleting_one(owner: User, mailing: Mailing, older: Path) -> None:
+    scheduled = change_status(make_mailing(owner).pk, "schedule", owner)
+    with committed_once_somebody_waits(scheduled.delete):
+        assert held_by(older).keys() == {mailing.pk}
 
 
 def test_it_holds_once(owner: User, mailing: Mailing, older: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
