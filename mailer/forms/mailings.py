@@ -20,6 +20,7 @@ from mailer.history import window_text
 from mailer.models import AuditEntry, Mailing, Message
 from mailer.senders import allowed_addresses, site_name
 from mailer.throttling import held_to, set_rate
+from mailer.writing.attaching import locked_message
 
 EDITABLE = (Mailing.Status.DRAFT, Mailing.Status.SCHEDULED)
 DEFAULT_WINDOW = timedelta(days=7)
@@ -159,14 +160,9 @@ def keep_message(form: forms.ModelForm[Mailing]) -> None:
     """Keep the message that was chosen from being deleted before the transaction ends, or tell that it has been."""
     try:
         if message := form.cleaned_data.get("message"):
-            keep(message.pk)
+            locked_message(message.pk)
     except Message.DoesNotExist:
         form.add_error("message", form.fields["message"].error_messages["invalid_choice"])
-
-
-def keep(message_id: int) -> None:
-    """Keep the message from being deleted before the transaction ends. Raises Message.DoesNotExist."""
-    Message.objects.select_for_update(no_key=True).only("pk").get(pk=message_id)
 
 
 def audit_window(actor: User, before: Mailing, after: Mailing) -> None:

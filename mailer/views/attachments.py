@@ -17,7 +17,7 @@ from core.access import SignedInRequest, owned, seen, unless_gone
 from core.fence import fenced
 from mailer.models import Attachment, Message
 from mailer.writing.addresses import attachment_of
-from mailer.writing.attaching import attach, attachments_of
+from mailer.writing.attaching import attach, attachments_of, detach
 
 
 @require_POST
@@ -30,7 +30,7 @@ async def add_attachments(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 async def remove_attachment(request: SignedInRequest, pk: int, attachment_pk: int) -> HttpResponse:
     message = await owned(request, Message.objects.all(), pk)
-    await Attachment.objects.filter(message=message, pk=attachment_pk).adelete()
+    await unless_gone(detach, message.pk, attachment_pk)
     return await _listed(request, message, [])
 
 

@@ -29,7 +29,7 @@ from mailer.delivery.schedule import (
     change_status,
 )
 from mailer.durations import duration_formats
-from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm, keep
+from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm
 from mailer.forms.rates import RateForm
 from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
@@ -41,6 +41,7 @@ from mailer.stats.attempts import newest_attempts
 from mailer.stats.progress import Progress, delivery_counts, mailing_progress
 from mailer.throttling import held_to, set_rate
 from mailer.views.preflight import BEFORE_TAKE_OFF, preflight_page
+from mailer.writing.attaching import locked_message
 
 SHOWN_AUDIT_ENTRIES = 30
 STOPPING = ("pause", "cancel")  # what managers may do to anybody's
@@ -164,7 +165,7 @@ async def duplicate_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
 @transaction.atomic
 def _duplicate(pk: int, actor: User) -> Mailing:
     original = Mailing.objects.get(pk=pk)
-    keep(original.message_id)
+    locked_message(original.message_id)
     now = db_now()
     copy = Mailing.objects.create(
         owner_id=original.owner_id,

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 from asgiref.sync import sync_to_async
 from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -9,8 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.access import SignedInRequest, listed, owned, owns, seen, unless_gone, whose
-from core.async_forms import save_valid
+from core.access import SignedInRequest, listed, owned, owns, seen, whose
 from core.forms.editing import owned_unless_gone
 from core.paging import page_by_key
 from mailer.forms.messages import MessageForm
@@ -45,8 +47,8 @@ async def _edit(request: SignedInRequest, message: Message, *, is_gone: bool = F
     is_new = message.pk is None
     form = MessageForm(request.POST or None, instance=message, is_gone=is_gone)
     files = request.FILES.getlist("files")
-    if request.method == "POST" and (saved := await save_valid(form)):
-        return _saved(request, saved, await unless_gone(attach, saved.pk, files))
+    if request.method == "POST" and (saved := await sync_to_async(_save)(form, files)):
+        return _saved(request, *saved)
     if files:
         messages.warning(request, _("It is not saved yet, and neither are its files: choose them again, please."))
     context = {
@@ -57,6 +59,15 @@ async def _edit(request: SignedInRequest, message: Message, *, is_gone: bool = F
         **await sync_to_async(pane)(request, message),
     }
     return render(request, "mailer/messages/form.html", context, status=409 if form.has_conflict else 200)
+
+
+@transaction.atomic
+def _save(form: MessageForm, files: list[UploadedFile[Any]]) -> tuple[Message, list[str]] | None:
+    """The message, saved with its files, and why some of these were refused; None where the form is not valid."""
+    if not form.is_valid():
+        return None
+    message: Message = form.save()
+    return message, attach(message.pk, files)
 
 
 def _saved(request: SignedInRequest, message: Message, refused: list[str]) -> HttpResponse:

@@ -6,6 +6,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,13 +15,14 @@ from django.views.decorators.http import require_safe
 
 from core.access import SignedInRequest, seen, unless_gone
 from core.paging import page_by_key
-from mailer.delivery.schedule import TransitionRefused, change_status
+from mailer.delivery.schedule import TransitionRefused, change_status, locked
 from mailer.forms.mailings import EDITABLE, NewEndForm
 from mailer.models import Mailing, Recipient
 from mailer.preflight.content import complaints_about
 from mailer.preflight.crowd import EMPTY, group_of
 from mailer.preflight.report import preflight
 from mailer.skipped import why_skipped
+from mailer.writing.attaching import locked_message
 
 BEFORE_TAKE_OFF = ("start", "schedule")
 
@@ -34,9 +36,13 @@ async def preflight_page(request: SignedInRequest, mailing: Mailing, action: str
     return render(request, "mailer/mailings/preflight.html", context, status=409 if request.method == "POST" else 200)
 
 
+@transaction.atomic
 def _take_off(request: SignedInRequest, mailing: Mailing, action: str, form: NewEndForm) -> bool:
-    """Whether the page has nothing to say any more."""
-    if (form.is_bound and not form.is_valid()) or complaints_about(mailing.message):
+    """Whether the page has nothing to say any more. What is looked at stays as it is until the mailing has gone."""
+    if form.is_bound and not form.is_valid():
+        return False
+    mailing.message = locked_message(locked(mailing.pk).message_id)
+    if complaints_about(mailing.message):
         return False
     try:
         ends_at = form.cleaned_data["ends_at"] if form.is_bound else None

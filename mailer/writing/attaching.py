@@ -1,4 +1,4 @@
-"""The files of a message: added within its limits, copied with it."""
+"""The files of a message: added within its limits, removed, copied with it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ def attachments_of(message_id: int | None) -> QuerySet[Attachment]:
     return Attachment.objects.filter(message=message_id).defer("data").order_by("pk")
 
 
+def locked_message(message_id: int) -> Message:
+    """The message with its row locked until the transaction ends: so long it and its files stay as they are.
+
+    Whoever needs the lock of a mailing too takes that first. Raises Message.DoesNotExist.
+    """
+    return Message.objects.select_for_update(of=("self",), no_key=True).get(pk=message_id)
+
+
 @transaction.atomic
 def attach(message_id: int, uploads: Iterable[UploadedFile[Any]]) -> list[str]:
     """Add the files to the message. Returns why some were refused; the others are in. Raises Message.DoesNotExist."""
-    Message.objects.select_for_update().get(pk=message_id)
+    locked_message(message_id)
     refused = []
     for upload in uploads:
         try:
@@ -33,6 +41,13 @@ def attach(message_id: int, uploads: Iterable[UploadedFile[Any]]) -> list[str]:
         except FileRefused as why:
             refused.append(str(why))
     return refused
+
+
+@transaction.atomic
+def detach(message_id: int, attachment_id: int) -> None:
+    """Remove the file from the message, where it has it. Raises Message.DoesNotExist."""
+    locked_message(message_id)
+    Attachment.objects.filter(message=message_id, pk=attachment_id).delete()
 
 
 def copy_attachments(source_id: int, target_id: int) -> None:

@@ -12,12 +12,14 @@ from mailer.addresses import ascii_address
 from mailer.delivery.insert_select import insert_select
 from mailer.models import Attachment, FrozenAttachment, Mailing, MailingContent
 from mailer.senders import sender, sending_domain
+from mailer.writing.attaching import locked_message
 from mailer.writing.finish import finish
 from mailer.writing.pictures import named_pictures
 
 
 def freeze_content(mailing: Mailing, now: datetime) -> MailingContent:
-    """Keep the message as it is now, in both its forms, with its files, for the launched mailing."""
+    """Keep the message as it is now, in both forms, with its files, for the launched mailing, whose row is locked."""
+    mailing.message = locked_message(mailing.message_id)
     content = content_now(mailing, now)
     content.save(force_insert=True)
     _freeze_attachments(content, mailing.message_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -49,6 +50,14 @@ def wait_for_waiters(n: int = 1) -> None:
     """Until as many wait for a lock."""
     deadline = time.monotonic() + 30
     while _waiters() < n:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_until_done_or_waiting(doing: Future[Any]) -> None:
+    """Until it has been done in another thread, or somebody waits for a lock."""
+    deadline = time.monotonic() + 30
+    while not doing.done() and not _waiters():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
