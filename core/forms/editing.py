@@ -62,7 +62,9 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         cleaned = super().clean() or self.cleaned_data
         current = None
         if self.instance.pk is not None:
-            current = type(self.instance)._default_manager.select_for_update().filter(pk=self.instance.pk).first()
+            # Not its key: a launch holds that of its recipients, for as long as it makes their deliveries.
+            there = type(self.instance)._default_manager.select_for_update(no_key=True)
+            current = there.filter(pk=self.instance.pk).first()
             self.is_gone = current is None
         if self.is_gone:
             self.offer_as_new(self.gone_text())

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 from core.models import User
 from mailer.delivery.ledger import record
@@ -76,3 +77,12 @@ def test_a_claim_waits_for_no_lock_on_those_whom_it_passes_over(mailing: Mailing
     assert sorted(states(mailing).values()) == ["queued", "sending", "sending"]
     assert taken_by(worker, 10) == []
     assert sorted(states(mailing).values()) == ["sending", "sending", "skipped"]
+
+
+def test_who_renames_a_recipient_waits_for_no_launch(owner: User, client: Client) -> None:
+    person = make_crowd(owner, 3)[0]
+    mailing = make_mailing(owner)
+    client.force_login(owner)
+    with held_elsewhere(lambda: change_status(mailing.pk, "start", owner)):
+        typed = {"email": person.email, "full_name": "Renamed", "comment": ""}
+        assert client.post(f"/recipients/{person.pk}/edit/", typed).status_code == 302
