@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from core.models import User
+from mailer.audience import choose
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.schedule import change_status, run_schedule
 from mailer.models import Delivery, Mailing, Recipient
@@ -61,6 +62,16 @@ def test_who_is_deleted_when_its_time_has_come_does_not_stop_the_clock(
     with committed_once_somebody_waits(ana.delete):
         run_schedule()
     assert states(mailing) == {BEN: "queued"}
+
+
+@pytest.mark.parametrize("address", PAGES, ids=["page", "admin"])
+def test_who_is_chosen_first_is_deleted_all_the_same(
+    mailing: Mailing, ana: Recipient, page: Client, address: str
+) -> None:
+    meant = Recipient.objects.filter(pk=ana.pk)
+    with committed_once_somebody_waits(lambda: choose(mailing.pk, meant)):
+        assert page.post(address.format(ana.pk), {"post": "yes"}).status_code == 302
+    assert not mailing.recipients.exists()
 
 
 @pytest.mark.parametrize("address", PAGES, ids=["page", "admin"])

@@ -62,8 +62,17 @@ def wait_until_done_or_waiting(doing: Future[Any]) -> None:
         time.sleep(0.01)
 
 
+# Of this database: other tests may be waiting in theirs, on the same server.
+WAITERS = """
+    SELECT count(*) FROM pg_locks AS waiting WHERE NOT granted AND EXISTS (
+        SELECT FROM pg_locks AS its JOIN pg_database AS d ON d.oid = its.database
+        WHERE its.pid = waiting.pid AND d.datname = current_database()
+    )
+"""
+
+
 def _waiters() -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        cursor.execute(WAITERS)
         (n,) = cursor.fetchone()
     return int(n)
