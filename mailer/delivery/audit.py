@@ -118,7 +118,7 @@ def _histories(mailing: Mailing, by_state: Counter[str]) -> Iterator[Check]:
         attempts=Coalesce(Sum("made"), 0),
         misnumbered=_how_many(~Q(made=F("attempt_count")) | ~Q(last=F("attempt_count"))),
         sent=_how_many(Q(state=State.SENT) & (Q(by_reply__gt=0) | Q(by_backend__gt=0) | Q(treated__gt=0))),
-        hidden=_how_many(~Q(state=State.SENT) & Q(accepted__gt=0)),
+        hidden=_how_many(~Q(state__in=[State.SENT, State.SENDING]) & Q(accepted__gt=0)),  # in hand, it will be
         uncertain=_how_many(Q(state=State.UNCERTAIN, unknown__gt=0)),
         unlisted=_how_many(~Q(state=State.UNCERTAIN) & Q(unknown__gt=F("resent") + F("treated"))),
         failed=_how_many(Q(state=State.FAILED, refused__gt=0)),

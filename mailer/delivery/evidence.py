@@ -132,7 +132,8 @@ def _follow(
 ) -> Recorded:
     """Move the deliveries that are uncertain still, and those that are known to have been accepted after all.
 
-    Otherwise one about which a person has decided stays as it was decided.
+    Otherwise one about which a person has decided stays as it was decided. One that is in hand again becomes what it is
+    with its result: see `ledger.py`.
     """
     now = db_now()
     recorded = Recorded()

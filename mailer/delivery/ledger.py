@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from core.clock import db_now, moment_at
 from mailer.addresses import address_key
 from mailer.delivery.doubt import in_doubt
+from mailer.delivery.lookups import Among
 from mailer.delivery.moves import lock_held, write_verdicts
 from mailer.delivery.outcome import Kind, Outcome, Scope, charged_after_all
 from mailer.delivery.poison import SHORTEST_PAUSE, Suspicion, suspect
@@ -20,7 +22,7 @@ from mailer.delivery.refusals import is_refused_too_often
 from mailer.delivery.retry import hinted_wait, next_attempt_at
 from mailer.delivery.suppression import Bounce, Released, suppress_bounced, suppressed_among
 from mailer.delivery.verdict import SENT, Change, Result, Verdict
-from mailer.models import Delivery, Mailing
+from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import CANNOT_BE_SENT, LOGIN_REFUSED, REFUSED_TOO_OFTEN, StatusReason
 
 State = Delivery.State
@@ -114,6 +116,7 @@ def _verdicts(
     suppress_bounced([_bounce(result) for result in mine if result.outcome.suppresses])
     suppressed = suppressed_among(_released(result) for result in mine if _may_wait(result.outcome))
     unknown = _unknown_if_closed(mine, windows, suppressed, now)
+    accepted = _accepted_before(mine)
     verdicts = []
     for result in mine:
         suspicion = suspicions.get(result.claim.delivery_id)
@@ -124,6 +127,8 @@ def _verdicts(
             change = replace(change, state=State.SKIPPED, state_reason=suppressed[result.claim.delivery_id])
         if change.state in (State.CANCELLED, State.EXPIRED, State.SKIPPED) and result.claim.delivery_id in unknown:
             change = replace(change, state=State.UNCERTAIN, state_reason="")
+        if result.claim.delivery_id in accepted:
+            change = Change(State.SENT, change.charged)
         verdicts.append((result, change))
     return verdicts
 
@@ -198,6 +203,15 @@ def _unknown_if_closed(
         return set()
     found = in_doubt({claim.mailing_id for claim in resent}).filter(pk__in=[claim.delivery_id for claim in resent])
     return set(found.values_list("pk", flat=True))
+
+
+def _accepted_before(results: Sequence[Result]) -> set[int]:
+    """Of the results' deliveries those of which a copy turned out to be accepted while they were in hand again."""
+    again = [result.claim.delivery_id for result in results if result.claim.number > 1]
+    if not again:
+        return set()
+    accepted = Attempt.objects.filter(Among(F("delivery"), again), status=Attempt.Status.SUCCESS)
+    return set(accepted.values_list("delivery", flat=True))
 
 
 def windows_under_share_lock(mailing_ids: set[int]) -> dict[int, Window]:

@@ -23,6 +23,7 @@ from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
 from mailer.models import Delivery, Mailing, Worker
+from tests.support.choices import choose
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import ACCEPTED, DEFERRED, LOST, REJECTED, UNCERTAIN, WITHHELD, claimed, result
 from tests.support.sweeping import sweep_after_long_silence
@@ -64,6 +65,17 @@ class World:
             results = [result(claim, outcome) for claim, outcome in zip(claims, outcomes, strict=False)]
             settle(worker, late_evidence(record(worker, results).not_held))
 
+    def resend(self, _outcomes: list[Outcome]) -> None:
+        """A person does, what is uncertain."""
+        with contextlib.suppress(TransitionRefused):
+            choose(self.mailing, "resend", self.owner)
+
+    def pass_on(self, outcomes: list[Outcome]) -> None:
+        """What was in hand is resent by somebody else."""
+        self.give_up(outcomes)
+        self.resend(outcomes)
+        self.claim(outcomes)
+
     def pause(self, _outcomes: list[Outcome]) -> None:
         self.change("pause")
 
@@ -94,6 +106,8 @@ STEPS: list[Callable[[World, list[Outcome]], None]] = [
     World.record,
     World.give_up,
     World.wake_up,
+    World.resend,
+    World.pass_on,
     World.pause,
     World.resume,
     World.cancel,
@@ -111,6 +125,7 @@ def test_a_closed_mailing_never_keeps_an_open_delivery(
     with transaction.atomic(), contextlib.ExitStack() as time:
         make_crowd(owner, 4)
         world = World(owner, tmp_path / str(next(numbers)), time)
+        world.claim([])  # nothing is of interest before
         for step, those in steps:
             step(world, those)
             world.is_sound()

@@ -21,6 +21,7 @@ from mailer.delivery.outcome import Outcome, Phase, Reply, classify_reply
 from mailer.delivery.schedule import change_status, run_schedule
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import NOT_SENT_AFTER_ALL
+from tests.support.choices import choose
 from tests.support.mailings import (
     counted,
     counted_attempts,
@@ -41,6 +42,7 @@ from tests.support.results import (
     claimed,
     result,
 )
+from tests.support.suppressions import suppress_for
 from tests.support.sweeping import HOST, answered, killed_worker, sweep, sweep_after_long_silence
 from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
@@ -240,6 +242,73 @@ def test_a_delivery_is_sent_once_any_of_its_copies_was_accepted(mailing: Mailing
     assert list(states(mailing).values()) == ["uncertain", "sent", *["uncertain"] * 3]
     woken_up(first, claims, REJECTED, REJECTED, ACCEPTED)
     assert list(states(mailing).values()) == ["failed", "sent", "sent", *["uncertain"] * 2]
+
+
+@pytest.fixture
+def resent(mailing: Mailing, owner: User, given_up: tuple[int, list[Claim]]) -> tuple[int, list[Claim]]:
+    """What was given up is in another worker's hands, by a person's choice."""
+    choose(mailing, "resend", owner)
+    another = register_worker("one", "boot")
+    claims = claimed(another)
+    assert [claim.number for claim in claims] == [2] * 5
+    return another, claims
+
+
+@pytest.fixture
+def sent_after_all(
+    mailing: Mailing, given_up: tuple[int, list[Claim]], resent: tuple[int, list[Claim]]
+) -> tuple[int, list[Claim]]:
+    """Meanwhile it turns out that all of it was accepted."""
+    woken_up(*given_up, *[ACCEPTED] * 5)
+    assert counted(mailing) == {"sending": 5}
+    is_sound(mailing)
+    return resent
+
+
+COPIES = [ACCEPTED, REJECTED, DEFERRED, UNCERTAIN, WITHHELD]
+
+
+def test_whatever_becomes_of_another_copy_it_is_sent(mailing: Mailing, sent_after_all: tuple[int, list[Claim]]) -> None:
+    worker, claims = sent_after_all
+    record(worker, [result(claim, outcome) for claim, outcome in zip(claims, COPIES, strict=True)])
+    assert counted(mailing) == {"sent": 5}
+    seconds = Attempt.objects.filter(number=2).order_by("delivery_id")
+    assert [attempt.status for attempt in seconds] == ["success", "failure", "failure", "uncertain"]
+    is_sound(mailing)
+
+
+def test_also_where_the_mailing_is_over_or_the_address_suppressed(
+    mailing: Mailing, owner: User, sent_after_all: tuple[int, list[Claim]]
+) -> None:
+    worker, claims = sent_after_all
+    suppress_for(owner, *(claim.email for claim in claims[:2]))
+    record(worker, [result(claims[0], WITHHELD), result(claims[1], DEFERRED)])
+    change_status(mailing.pk, "cancel", owner)
+    record(worker, [result(claims[2], WITHHELD), result(claims[3], DEFERRED), result(claims[4], LOST)])
+    assert counted(mailing) == {"sent": 5}
+    is_sound(mailing)
+
+
+def test_also_where_that_worker_is_given_up_too(
+    mailing: Mailing, sent_after_all: tuple[int, list[Claim]], tmp_path: Path
+) -> None:
+    sweep_after_long_silence(tmp_path)
+    assert counted(mailing) == {"sent": 5}
+    is_sound(mailing)
+    woken_up(*sent_after_all, *COPIES)
+    assert counted(mailing) == {"sent": 5}
+    is_sound(mailing)
+
+
+@with_many_writers
+@pytest.mark.django_db(transaction=True)
+def test_also_where_both_are_recorded_at_the_same_time(
+    mailing: Mailing, given_up: tuple[int, list[Claim]], resent: tuple[int, list[Claim]]
+) -> None:
+    with committed_once_somebody_waits(lambda: woken_up(*given_up, *[ACCEPTED] * 5)):
+        record(resent[0], [result(claim, REJECTED) for claim in resent[1]])
+    assert counted(mailing) == {"sent": 5}
+    is_sound(mailing)
 
 
 def test_a_refused_sender_learned_late_pauses_the_mailing(mailing: Mailing, given_up: tuple[int, list[Claim]]) -> None:

@@ -58,6 +58,8 @@ def check_delivery(delivery: Delivery, attempts: list[Attempt], decisions: list[
     assert [attempt.number for attempt in attempts] == list(range(1, delivery.attempt_count + 1))
     if delivery.state == State.SENT:
         assert "success" in statuses or choices["treat_as_sent"]
+    if "success" in statuses:
+        assert delivery.state in (State.SENT, State.SENDING)
     if delivery.state == State.UNCERTAIN:
         assert "uncertain" in statuses
     if delivery.state == State.FAILED:
