@@ -10,7 +10,10 @@ from django.db.models import Lookup
 
 
 class Among(Lookup):
-    """`Among(F("pk"), ids)` in a filter: `pk__in` with one parameter, in a tenth of the ORM's time."""
+    """`Among(F("pk"), ids)` in a filter: `pk__in` with one parameter, in a tenth of the ORM's time.
+
+    PostgreSQL looks by hash among keys of the column's own type, and else goes through all of them for each row.
+    """
 
     lookup_name = "among"
     prepare_rhs = False
@@ -21,7 +24,7 @@ class Among(Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, parameters = self.process_lhs(compiler, connection)
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s)", (*parameters, self.rhs)
+            return f"{column} = ANY(%s::bigint[])", (*parameters, self.rhs)
         return f"{column} IN (SELECT value FROM json_each(%s))", (*parameters, json.dumps(self.rhs))  # noqa: S608
 
 
