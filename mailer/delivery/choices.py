@@ -13,6 +13,7 @@ from core.models import User
 from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.insert_select import insert_select
+from mailer.delivery.lookups import Among
 from mailer.delivery.schedule import let_send, locked
 from mailer.models import AuditEntry, Decision, Delivery, Mailing
 from mailer.reasons import CHOSEN_MANY, CHOSEN_ONE
@@ -130,14 +131,15 @@ def _go_on(act: Act, after: int) -> tuple[int, int | None]:
 
 def _move_chunk(act: Act, found: QuerySet[Delivery]) -> tuple[int, int | None]:
     """Move the first CHUNK of those found: how many, and the key of the last where more may follow it."""
-    last = found.order_by("pk").values_list("pk", flat=True)[CHUNK - 1 : CHUNK].first()
-    chunk = found if last is None else found.filter(pk__lte=last)
+    # By key: between the two statements a claim, which does not wait for the mailing, may make more uncertain.
+    keys = list(found.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    chunk = found.filter(Among(F("pk"), keys))
     now = db_now()
     insert_select(Decision, chunk, _decision(act, now))
     n = chunk.update(state=act.move.target, state_reason="", next_attempt_at=now, break_count=0, broke_at=None)
     move_counts(act.mailing_id, PAGES, {act.move.source: -n, act.move.target: n})
     publish_on_commit(act.mailing_id)
-    return n, last
+    return n, keys[-1] if len(keys) == CHUNK else None
 
 
 def _decision(act: Act, now: datetime) -> dict[str, F | Value]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connections
 
 from core.clock import db_now, shifted
 from core.models import User
+from mailer.delivery.audit import audit_mailing
 from mailer.delivery.choices import MOVES, last_decision, possible_choices
+from mailer.delivery.insert_select import insert_select
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
 from mailer.history import happening
-from mailer.models import Attempt, AuditEntry, Decision, Delivery, Mailing
+from mailer.models import Attempt, AuditEntry, Decision, Delivery, Mailing, Suppression
 from tests.support.choices import choose
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
 from tests.support.results import ACCEPTED, REFUSED, UNCERTAIN, a_worker, claimed, result
+from tests.support.waiting import with_many_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -210,6 +216,30 @@ def test_a_cancel_between_two_chunks_leaves_nothing_open(owner: User, monkeypatc
     with pytest.raises(TransitionRefused, match="cancelled"):
         choose(mailing, "retry_failed", owner)
     assert counted(mailing) == {"cancelled": 2, "failed": 3} == really_counted(mailing)
+
+
+@with_many_writers
+@pytest.mark.django_db(transaction=True)
+def test_what_becomes_uncertain_just_then_is_left_to_be_chosen(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim passes over one that was to be resent, and is suppressed now: it waits for no lock on the mailing."""
+    mailing = launched(owner, 2)
+    worker = a_worker()
+    record(worker, [result(claim, UNCERTAIN) for claim in claimed(worker)])
+    choose(mailing, "resend", owner, email="r0@example.com")
+    Suppression.objects.create(owner=owner, address_key="r0@example.com", reason="hard_bounce")
+
+    def decided_as_a_claim_comes(*what: Any) -> int:
+        n = insert_select(*what)
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(claimed, worker).result() == []
+            other.submit(connections.close_all).result()
+        return n
+
+    monkeypatch.setattr("mailer.delivery.choices.insert_select", decided_as_a_claim_comes)
+    assert choose(mailing, "treat_as_sent", owner) == 1
+    assert states(mailing) == {"r0@example.com": "uncertain", "r1@example.com": "sent"}
+    assert counted(mailing) == really_counted(mailing)
+    assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
 
 
 def test_it_offers_what_the_mailing_can_still_do(mailing: Mailing, owner: User) -> None:
