@@ -306,6 +306,8 @@ def _under_lock(mailing_id: int, step: Callable[[Mailing, datetime], None]) -> N
 def _launch_due(mailing: Mailing, now: datetime) -> None:
     if mailing.status != Status.SCHEDULED or mailing.starts_at > now:
         return
+    if not mailing.owner.is_active and mailing.ends_at > now:  # blocked since it was found due
+        return
     if not is_allowed(mailing.from_address):  # any more: the site's settings have changed since
         _set_status(mailing, Status.DRAFT, "unschedule", None, StatusReason(SENDER_NOT_ALLOWED, mailing.from_address))
     else:

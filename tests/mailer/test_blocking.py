@@ -14,10 +14,11 @@ from core.clock import db_now, shifted
 from core.models import User
 from core.people import change_user
 from mailer.delivery.gate import look
-from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.delivery.schedule import TransitionRefused, change_status, locked, run_schedule
 from mailer.models import AuditEntry, Mailing
 from tests.support.mailings import make_mailing, make_recipients, states
 from tests.support.results import a_worker, claimed
+from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +79,22 @@ def test_a_scheduled_one_does_not_start_and_its_ledger_says_whom_it_missed(owner
         run_schedule()
     mailing.refresh_from_db()
     assert (mailing.status, states(mailing)) == ("completed", {"ben@example.com": "expired"})
+
+
+@with_many_writers
+@pytest.mark.django_db(transaction=True)
+def test_nor_does_one_whose_owner_is_blocked_just_then(owner: User, manager: User) -> None:
+    make_recipients(owner, "ben@example.com")
+    mailing = change_status(make_mailing(owner).pk, "schedule", owner)
+
+    def block_while_it_waits() -> None:
+        locked(mailing.pk)
+        change_user(owner.pk, "block", manager)
+
+    with committed_once_somebody_waits(block_while_it_waits):
+        run_schedule()
+    mailing.refresh_from_db()
+    assert (mailing.status, states(mailing)) == ("scheduled", {})
 
 
 def test_a_session_ends_with_the_block_and_does_not_come_back(client: Client, owner: User, manager: User) -> None:
