@@ -97,7 +97,11 @@ class Told:
 
 def _sweep(worker: Worker, by_worker: int, told: Told | None) -> Recorded:
     swept = Recorded()
-    Worker.objects.filter(pk=worker.pk).update(swept_at=db_now())
+    gone = Worker.objects.filter(pk=worker.pk)
+    if told is None:  # it may have renewed its lease since that was read
+        gone = gone.filter(lease_expires_at=worker.lease_expires_at)
+    if not gone.update(swept_at=db_now()):
+        return swept
     for batch in _claimed_by(worker):
         results = [_result(delivery, told) for delivery in batch]
         reach("sweep.before_record")

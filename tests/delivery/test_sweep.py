@@ -10,9 +10,9 @@ from core.models import User
 from mailer.delivery.claim import Claim
 from mailer.delivery.journal import Journal
 from mailer.delivery.journal_files import boot_id
-from mailer.delivery.lease import register_worker, renew_lease
+from mailer.delivery.lease import LEASE, register_worker, renew_lease
 from mailer.delivery.schedule import change_status
-from mailer.delivery.sweep import KILLED
+from mailer.delivery.sweep import KILLED, SILENCE
 from mailer.models import Attempt, Delivery, Mailing
 from tests.support.mailings import (
     counted,
@@ -25,6 +25,7 @@ from tests.support.mailings import (
 )
 from tests.support.results import ACCEPTED, REJECTED, claimed
 from tests.support.sweeping import HOST, killed_worker, sweep, sweep_after_long_silence
+from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
 pytestmark = pytest.mark.django_db
 
@@ -92,6 +93,25 @@ def test_it_waits_long_where_no_journal_speaks_and_then_says_uncertain(
     sweep_after_long_silence(tmp_path)
     assert set(states(mailing).values()) == {"uncertain"}
     assert not Delivery.objects.exclude(worker=None).exists()
+
+
+@with_many_writers
+@pytest.mark.django_db(transaction=True)
+def test_who_wakes_up_while_others_are_swept_is_left_alone(mailing: Mailing, tmp_path: Path) -> None:
+    silent, waking = register_worker("another-host", "boot"), register_worker("another-host", "boot")
+    held = claimed(silent, 2)
+    assert len(claimed(waking)) == 2
+
+    def wake_up() -> None:
+        list(Delivery.objects.select_for_update().filter(worker=silent))
+        with shifted(LEASE + SILENCE):
+            assert renew_lease(waking, "")
+
+    with committed_once_somebody_waits(wake_up):
+        sweep_after_long_silence(tmp_path)
+    assert set(Attempt.objects.values_list("delivery", flat=True)) == {claim.delivery_id for claim in held}
+    assert counted(mailing) == {"uncertain": 2, "sending": 2} == really_counted(mailing)
+    assert renew_lease(waking, "")
 
 
 def test_it_trusts_the_lock_of_a_container_that_had_another_name(mailing: Mailing, tmp_path: Path) -> None:
