@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from django.db.models import QuerySet
 
+from core.paging import newest_first
 from mailer.models import Suppression
 
 CHUNK = 2_000  # rows read at a time
@@ -19,7 +20,7 @@ async def exported(suppressions: QuerySet[Suppression]) -> AsyncIterator[str]:
     """CSV, oldest first, read in pieces: a heading, then a line for each."""
     yield _line(COLUMNS)
     last = 0
-    alone = suppressions.select_related(None).defer(None).order_by("pk")
+    alone = newest_first(suppressions.select_related(None).defer(None)).reverse()
     while rows := [row async for row in alone.filter(pk__gt=last)[:CHUNK]]:
         yield "".join(_line(_cells(row)) for row in rows)
         last = rows[-1].pk

@@ -1,9 +1,9 @@
 from mailer.models.audit import AuditEntry
-from mailer.models.deliveries import Attempt, Decision, Delivery, Worker, deliveries_of
+from mailer.models.deliveries import Attempt, Decision, Delivery, Worker, attempts_of, deliveries_of
 from mailer.models.instance import Instance
 from mailer.models.mailings import AttemptCount, FrozenAttachment, Mailing, MailingContent, MailingCount
 from mailer.models.messages import Attachment, Message
-from mailer.models.recipients import Recipient
+from mailer.models.recipients import Recipient, recipients_of
 from mailer.models.suppressions import Suppression
 from mailer.models.tests_sent import SentTest
 from mailer.models.throttles import Throttle
@@ -26,5 +26,7 @@ __all__ = [
     "Suppression",
     "Throttle",
     "Worker",
+    "attempts_of",
     "deliveries_of",
+    "recipients_of",
 ]

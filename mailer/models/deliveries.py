@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from core.paging import within
 from mailer.models.mailings import Mailing
 from mailer.models.recipients import Recipient
 
@@ -109,8 +110,13 @@ class Delivery(models.Model):
         return f"{self.email} ({self.state})"
 
 
-def deliveries_of(mailing: Mailing) -> models.QuerySet[Delivery]:
-    """The mailing's deliveries, between the keys that are theirs: so a page by key begins where they do."""
+def deliveries_of(mailing: Mailing, state: str = "") -> models.QuerySet[Delivery]:
+    """The mailing's deliveries, or those in one state, for pages by key.
+
+    All are found between the keys that are theirs, where a page begins at the newest; those in a state by an index.
+    """
+    if state:
+        return within(Delivery.objects.filter(state=state), "mailing_id", mailing.pk)
     deliveries = Delivery.objects.filter(mailing=mailing, pk__gt=mailing.deliveries_after)
     return deliveries if mailing.deliveries_to is None else deliveries.filter(pk__lte=mailing.deliveries_to)
 
@@ -168,6 +174,11 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} #{self.number}: {self.status}"
+
+
+def attempts_of(mailing_id: int) -> models.QuerySet[Attempt]:
+    """The mailing's attempts, for pages by key."""
+    return within(Attempt.objects.all(), "-mailing_id", mailing_id)
 
 
 class Decision(models.Model):

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.paging import within
 from mailer.addresses import address_key
 
 
@@ -34,3 +35,8 @@ class Recipient(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.address_key = address_key(self.email)
         super().save(*args, **kwargs)
+
+
+def recipients_of(owner_id: int) -> models.QuerySet[Recipient]:
+    """The owner's address book, for pages by key."""
+    return within(Recipient.objects.all(), "-owner_id", owner_id)

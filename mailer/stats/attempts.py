@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer.models import Attempt
+from core.paging import newest_first
+from mailer.models import Attempt, attempts_of
 
 SHOWN_ATTEMPTS = 100
 MOST_COUNTED = 10_000
@@ -28,14 +29,13 @@ class AttemptRow:
 
 def newest_attempts(mailing_id: int, after: int = 0, limit: int = SHOWN_ATTEMPTS) -> list[AttemptRow]:
     """The mailing's attempts with a key above `after`, newest first, at most `limit`."""
-    attempts = Attempt.objects.filter(mailing=mailing_id, pk__gt=after).order_by("-pk")
+    attempts = newest_first(attempts_of(mailing_id).filter(pk__gt=after))
     return [_row(attempt) for attempt in attempts.prefetch_related("delivery")[:limit]]
 
 
 def count_attempts(mailing_id: int, after: int) -> int:
     """How many attempts have a key above `after`; no more than MOST_COUNTED are counted."""
-    newer = Attempt.objects.filter(mailing=mailing_id, pk__gt=after)
-    return newer.order_by("-pk")[:MOST_COUNTED].count()
+    return newest_first(attempts_of(mailing_id).filter(pk__gt=after))[:MOST_COUNTED].count()
 
 
 def _row(attempt: Attempt) -> AttemptRow:

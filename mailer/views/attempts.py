@@ -13,7 +13,7 @@ from core.access import SignedInRequest, owns, seen
 from core.paging import page_by_key
 from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
-from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, deliveries_of
+from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, attempts_of, deliveries_of
 from mailer.search import matching
 from mailer.stats.large import counted_lately
 from mailer.stats.progress import delivery_counts
@@ -49,8 +49,7 @@ def _of_state(mailing: Mailing, state: str) -> QuerySet[Delivery]:
     """The mailing's deliveries: of this state, or all where there is none of that name."""
     if state == PERHAPS_TWICE:
         return perhaps_twice(mailing.pk)
-    deliveries = deliveries_of(mailing)
-    return deliveries.filter(state=state) if state in Delivery.State.values else deliveries
+    return deliveries_of(mailing, state if state in Delivery.State.values else "")
 
 
 async def _count(mailing: Mailing, found: QuerySet[Delivery], state: str, search: str) -> int:
@@ -90,7 +89,7 @@ async def _suppression(mailing: Mailing, delivery: Delivery) -> Suppression | No
 async def attempt_list(request: SignedInRequest, pk: int) -> HttpResponse:
     mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     status = request.GET.get("status", "")
-    attempts = Attempt.objects.filter(mailing=mailing).prefetch_related("delivery")  # a join may be planned badly
+    attempts = attempts_of(mailing.pk).prefetch_related("delivery")  # a join may be planned badly
     if status in Attempt.Status.values:
         attempts = attempts.filter(status=status)
     page = await page_by_key(attempts, request.GET.get("older"), request.GET.get("newer"))

@@ -18,7 +18,7 @@ from core.paging import page_by_key
 from mailer.audience import audience_name, audience_size, choose
 from mailer.delivery.schedule import locked
 from mailer.forms.mailings import EDITABLE
-from mailer.models import Mailing, Recipient
+from mailer.models import Mailing, Recipient, recipients_of
 from mailer.search import matching
 from mailer.stats.large import counted_lately, forget_count
 
@@ -57,9 +57,8 @@ def _found_name(mailing: Mailing, search: str, only_chosen: bool) -> str:
 
 
 def _found(mailing: Mailing, search: str, only_chosen: bool) -> QuerySet[Recipient]:
-    recipients = Recipient.objects.filter(owner=mailing.owner_id)
-    if only_chosen:
-        recipients = recipients.filter(mailings=mailing)
+    chosen = Recipient.objects.filter(owner=mailing.owner_id, mailings=mailing)
+    recipients = chosen if only_chosen else recipients_of(mailing.owner_id)
     return matching(recipients, search, "email", "full_name", "comment")
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from core.access import SignedInRequest, listed, owned, owns, seen, whose
+from core.access import EVERYBODY, SignedInRequest, owned, owns, seen, whose
 from core.async_forms import save_valid
 from core.forms.editing import owned_unless_gone
 from core.models import User
@@ -18,7 +18,7 @@ from core.paging import page_by_key
 from mailer.address_book import delete_for_good
 from mailer.forms.recipients import ImportForm, RecipientForm
 from mailer.importing import ImportReport, UnreadableFile, import_recipients
-from mailer.models import Attempt, Delivery, Mailing, Recipient, Suppression
+from mailer.models import Attempt, Delivery, Mailing, Recipient, Suppression, recipients_of
 from mailer.search import matching
 from mailer.skipped import BY_SITE, badges, why_skipped
 
@@ -28,8 +28,8 @@ SHOWN_DELIVERIES = 50
 @require_safe
 async def recipient_list(request: SignedInRequest) -> HttpResponse:
     search = request.GET.get("q", "").strip()
-    recipients = listed(request, Recipient.objects.select_related("owner"))
-    found = matching(recipients, search, "email", "full_name", "comment")
+    recipients = Recipient.objects.all() if whose(request, Recipient) == EVERYBODY else recipients_of(request.user.pk)
+    found = matching(recipients.select_related("owner"), search, "email", "full_name", "comment")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
     rows = await sync_to_async(badges)(page.rows)
     context = {"page": page, "rows": rows, "search": search, "whose": whose(request, Recipient)}

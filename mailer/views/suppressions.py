@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.access import EVERYBODY, SignedInRequest, owned, owns, seen, whose
-from core.paging import page_by_key
+from core.paging import page_by_key, within
 from mailer.consent import Ground, lift
 from mailer.forms.suppressions import LiftForm, SuppressForm
 from mailer.importing import UnreadableFile
@@ -47,9 +47,9 @@ def _found(request: SignedInRequest) -> QuerySet[Suppression]:
         case "everybody":
             found = _visible(request).exclude(owner=None)
         case "site":
-            found = _visible(request).filter(owner=None)
+            found = _visible(request).filter(owner=None).order_by("owner_id")  # as `within` does
         case _:
-            found = _visible(request).filter(owner=request.user)
+            found = within(_visible(request), "owner_id", request.user.pk)
     reason, search = request.GET.get("reason", ""), request.GET.get("q", "")
     found = found.filter(lifted_at__isnull=reason != LIFTED)
     if reason in Suppression.Reason.values:
