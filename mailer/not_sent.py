@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Min
 
+from core.paging import newest_first
 from mailer.delivery.doubt import perhaps_twice
-from mailer.models import Attempt, Delivery
+from mailer.models import Attempt, Delivery, deliveries_in
 
 State = Delivery.State
 
@@ -63,13 +64,13 @@ def not_sent(mailing_id: int, counts: Mapping[str, int]) -> NotSent:
 
 
 def _skips(mailing_id: int) -> dict[str, int]:
-    newest = Delivery.objects.filter(mailing=mailing_id, state=State.SKIPPED).order_by("-pk")[:MOST_LOOKED_AT]
+    newest = newest_first(deliveries_in(State.SKIPPED, mailing_id))[:MOST_LOOKED_AT]
     counted = Counter(newest.values_list("state_reason", flat=True))
     return dict(counted.most_common())
 
 
 def _refusals(mailing_id: int) -> list[Refusal]:
-    newest = Delivery.objects.filter(mailing=mailing_id, state=State.FAILED).order_by("-pk")[:MOST_LOOKED_AT]
+    newest = newest_first(deliveries_in(State.FAILED, mailing_id))[:MOST_LOOKED_AT]
     last = Attempt.objects.filter(delivery__in=newest.values("pk"), number=F("delivery__attempt_count"))
     grouped = last.values("reply_code", "enhanced_code").annotate(n=Count("pk"), words=Min("server_response"))
     return [Refusal(**row) for row in grouped.order_by("-n", "reply_code", "enhanced_code")[:SHOWN_REFUSALS]]

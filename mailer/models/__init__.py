@@ -1,5 +1,5 @@
 from mailer.models.audit import AuditEntry
-from mailer.models.deliveries import Attempt, Decision, Delivery, Worker, attempts_of, deliveries_of
+from mailer.models.deliveries import Attempt, Decision, Delivery, Worker, attempts_of, deliveries_in, deliveries_of
 from mailer.models.instance import Instance
 from mailer.models.mailings import AttemptCount, FrozenAttachment, Mailing, MailingContent, MailingCount
 from mailer.models.messages import Attachment, Message
@@ -27,6 +27,7 @@ __all__ = [
     "Throttle",
     "Worker",
     "attempts_of",
+    "deliveries_in",
     "deliveries_of",
     "recipients_of",
 ]

@@ -110,15 +110,15 @@ class Delivery(models.Model):
         return f"{self.email} ({self.state})"
 
 
-def deliveries_of(mailing: Mailing, state: str = "") -> models.QuerySet[Delivery]:
-    """The mailing's deliveries, or those in one state, for pages by key.
-
-    All are found between the keys that are theirs, where a page begins at the newest; those in a state by an index.
-    """
-    if state:
-        return within(Delivery.objects.filter(state=state), "mailing_id", mailing.pk)
+def deliveries_of(mailing: Mailing) -> models.QuerySet[Delivery]:
+    """The mailing's deliveries, between the keys that are theirs: so a page by key begins where they do."""
     deliveries = Delivery.objects.filter(mailing=mailing, pk__gt=mailing.deliveries_after)
     return deliveries if mailing.deliveries_to is None else deliveries.filter(pk__lte=mailing.deliveries_to)
+
+
+def deliveries_in(state: str, mailing_id: int) -> models.QuerySet[Delivery]:
+    """Those of the mailing's deliveries that are in this state, for pages by key."""
+    return within(Delivery.objects.filter(state=state), "mailing_id", mailing_id)
 
 
 class Attempt(models.Model):

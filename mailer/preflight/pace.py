@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from django.db.models import Max, Min
 
-from mailer.models import Attempt, Mailing
+from core.paging import newest_first
+from mailer.models import Attempt, Mailing, attempts_of
 from mailer.throttling import HeldTo, held_to
 
 LOOKED_AT = 5  # mailings, the newest
@@ -37,7 +38,7 @@ def recent_rate(mailing: Mailing) -> float | None:
     """Attempts per second at the beginning of the newest mailing of the site that was large enough to tell."""
     launched = Mailing.objects.filter(launched_at__isnull=False).exclude(pk=mailing.pk)
     for pk in launched.order_by("-launched_at").values_list("pk", flat=True)[:LOOKED_AT]:
-        sample = Attempt.objects.filter(mailing=pk, number=1).order_by("pk")[:SAMPLE]
+        sample = newest_first(attempts_of(pk).filter(number=1)).reverse()[:SAMPLE]
         times = Attempt.objects.filter(pk__in=sample.values("pk")).aggregate(
             first=Min("started_at"), last=Max("finished_at")
         )

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db.models import Sum
 
 from core.clock import db_now
+from core.paging import newest_first
 from mailer.delivery.allowance import Allowance, owners_held_back
-from mailer.models import Attempt, Delivery, Mailing, MailingCount, Worker
+from mailer.models import Delivery, Mailing, MailingCount, Worker, attempts_of
 from mailer.rates import Rate
 from mailer.reasons import NO_REASON
 from mailer.throttling import held_to
@@ -128,7 +129,7 @@ def held_back_reason(allowance: Allowance) -> Reason:
 
 
 def _rate(mailing_id: int, now: datetime) -> float:
-    newest = Attempt.objects.filter(mailing=mailing_id).order_by("-pk").values_list("finished_at", flat=True)
+    newest = newest_first(attempts_of(mailing_id)).values_list("finished_at", flat=True)
     times = [at for at in newest[:RATE_SAMPLE] if at > now - RATE_SPAN]
     if not times:
         return 0.0

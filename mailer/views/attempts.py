@@ -13,7 +13,7 @@ from core.access import SignedInRequest, owns, seen
 from core.paging import page_by_key
 from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
-from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, attempts_of, deliveries_of
+from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, attempts_of, deliveries_in, deliveries_of
 from mailer.search import matching
 from mailer.stats.large import counted_lately
 from mailer.stats.progress import delivery_counts
@@ -49,7 +49,7 @@ def _of_state(mailing: Mailing, state: str) -> QuerySet[Delivery]:
     """The mailing's deliveries: of this state, or all where there is none of that name."""
     if state == PERHAPS_TWICE:
         return perhaps_twice(mailing.pk)
-    return deliveries_of(mailing, state if state in Delivery.State.values else "")
+    return deliveries_in(state, mailing.pk) if state in Delivery.State.values else deliveries_of(mailing)
 
 
 async def _count(mailing: Mailing, found: QuerySet[Delivery], state: str, search: str) -> int:

@@ -18,7 +18,7 @@ from core.models import User
 from core.paging import newest_first
 from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.schedule import change_status, run_schedule, work_left
-from mailer.models import Attempt, Delivery, Mailing, Suppression, deliveries_of
+from mailer.models import Attempt, Delivery, Mailing, Suppression, deliveries_in, deliveries_of
 from tests.support.mailings import make_crowd, make_mailing, make_recipients
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +79,7 @@ def test_a_few_of_a_state_among_many_are_found_at_once(mailings: list[Mailing], 
     few = list(theirs.order_by("pk").values_list("pk", flat=True)[:3])
     theirs.filter(pk__in=few).update(state=state)
     analyze()
-    assert rows_read(newest_first(deliveries_of(mailings[1], state))[:51]) == 3
+    assert rows_read(newest_first(deliveries_in(state, mailings[1].pk))[:51]) == 3
 
 
 @ON_POSTGRES
