@@ -27,7 +27,7 @@ from django.utils import timezone  # noqa: E402
 from benchmarks.mails import BODY, HTML, SUBJECT, address  # noqa: E402
 from core.models import User  # noqa: E402
 from mailer.delivery.audit import audit_mailing  # noqa: E402
-from mailer.delivery.schedule import change_status  # noqa: E402
+from mailer.delivery.transitions import change_status  # noqa: E402
 from mailer.models import Attempt, Delivery, Mailing, MailingCount, Message, Recipient, Worker  # noqa: E402
 from mailer.rates import Rate  # noqa: E402
 from mailer.throttling import set_rate  # noqa: E402

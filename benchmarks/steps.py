@@ -25,7 +25,7 @@ EVERY = 0.002  # seconds
 STEPS = {
     "claim": ("claim", "sending", "taking", "limits", "pacer"),
     "gate": ("gate",),
-    "schedule": ("schedule", "materialise"),
+    "schedule": ("schedule", "transitions", "materialise", "work_left"),
     "render": ("segments", "bodies"),
     "compose": ("compose", "content", "mime", "headers", "encodings", "dkim"),
     "SMTP": ("channel", "transaction", "replies", "outcome", "wire", "connection", "transport", "patience"),

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from core.models import User
 from mailer.delivery.events import publish_on_commit
+from mailer.locks import locked_mailing
 from mailer.models import AuditEntry, Mailing, Throttle
 from mailer.rates import Rate, tightest
 
@@ -52,10 +53,8 @@ def set_rate(actor: User, rate: Rate | None, mailing: Mailing | None) -> None:
     Claims follow within a second. The mailing is locked before the throttle, as by whoever edits or deletes it. Raises
     Mailing.DoesNotExist.
     """
-    from mailer.delivery.schedule import locked  # which needs this module
-
     if mailing is not None:
-        locked(mailing.pk)
+        locked_mailing(mailing.pk)
     before = _replaced(rate, mailing)
     if before == rate:
         return

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from core.admin.bounded import LockingAdmin
 from core.models import User
 from mailer.admin.links import list_link
-from mailer.delivery.schedule import TransitionRefused, change_status
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.forms.mailings import EDITABLE, FIELDS, audit_window, keep_message
 from mailer.models import Attempt, Delivery, Mailing, Recipient
 from mailer.stats.progress import delivery_counts

@@ -14,7 +14,8 @@ from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.insert_select import insert_select
 from mailer.delivery.lookups import Among
-from mailer.delivery.schedule import let_send, locked
+from mailer.delivery.transitions import let_send
+from mailer.locks import locked_mailing
 from mailer.models import AuditEntry, Decision, Delivery, Mailing
 from mailer.reasons import CHOSEN_MANY, CHOSEN_ONE
 
@@ -102,7 +103,7 @@ def decide(act: Act, ends_at: datetime | None = None) -> int:
 
 @transaction.atomic
 def _begin(act: Act, ends_at: datetime | None) -> tuple[int, int | None]:
-    mailing = locked(act.mailing_id)
+    mailing = locked_mailing(act.mailing_id)
     found = act.found()
     n = found.count()
     if n == 0:
@@ -123,7 +124,7 @@ def _begin(act: Act, ends_at: datetime | None) -> tuple[int, int | None]:
 
 @transaction.atomic
 def _go_on(act: Act, after: int) -> tuple[int, int | None]:
-    mailing = locked(act.mailing_id)
+    mailing = locked_mailing(act.mailing_id)
     if _sends(act.move):
         let_send(mailing, act.actor, None)  # it may have been cancelled meanwhile
     return _move_chunk(act, act.found().filter(pk__gt=after))

@@ -22,10 +22,11 @@ from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.pulse import Pulse
 from mailer.delivery.recorder import Recorder
-from mailer.delivery.schedule import WorkLeft, run_schedule, work_left
+from mailer.delivery.schedule import run_schedule
 from mailer.delivery.sender import Sender
 from mailer.delivery.transport import Transport
 from mailer.delivery.verdict import Result
+from mailer.delivery.work_left import WorkLeft, work_left
 from mailer.delivery.worker import Worker
 from mailer.reasons import StatusReason
 

@@ -22,9 +22,10 @@ from mailer.delivery.ledger import Recorded, Window, why_paused, windows_under_s
 from mailer.delivery.moves import move
 from mailer.delivery.outcome import Kind, Outcome, Scope
 from mailer.delivery.retry import next_attempt_at
-from mailer.delivery.schedule import TransitionRefused, change_status, locked
 from mailer.delivery.suppression import Bounce, suppress_bounced
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.delivery.verdict import ATTEMPT_STATUS, Change, Result
+from mailer.locks import locked_mailing
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import NOT_SENT_AFTER_ALL, StatusReason
 
@@ -66,7 +67,7 @@ def settle(worker_id: int, found: Sequence[Evidence], counted_by: int | None = N
     if not mailing_ids:
         return Recorded()
     for mailing_id in sorted(mailing_ids):  # one that is just being completed must be seen to be
-        locked(mailing_id)
+        locked_mailing(mailing_id)
     _reopen(unsettled, telling)
     windows = windows_under_share_lock(mailing_ids)
     deliveries = _locked(set(unsettled.values_list("delivery", flat=True)))

@@ -10,7 +10,7 @@ from mailer.delivery.failpoints import reach
 from mailer.delivery.leash import Leash
 from mailer.delivery.ledger import Recorded
 from mailer.delivery.salvage import record_all
-from mailer.delivery.schedule import TransitionRefused, change_status
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.delivery.verdict import Result
 from mailer.delivery.worker import Worker
 from mailer.reasons import StatusReason

@@ -16,7 +16,8 @@ from django.db import transaction
 
 from core.clock import db_now
 from mailer.delivery.marks import Mark, forget_marks, read_marks
-from mailer.delivery.schedule import TransitionRefused, change_status, locked
+from mailer.delivery.transitions import TransitionRefused, change_status
+from mailer.locks import locked_mailing
 from mailer.models import Instance, Mailing, Worker
 from mailer.reasons import OTHER_DATABASE, RESTORED, StatusReason
 
@@ -81,7 +82,7 @@ def _hold_everything(reason: StatusReason) -> Held:
     mailings = Mailing.objects.filter(status__in=[Status.SENDING, Status.PAUSED, Status.SCHEDULED])
     for pk in mailings.order_by("pk").values_list("pk", flat=True):
         with contextlib.suppress(TransitionRefused, Mailing.DoesNotExist):  # it ended or was deleted meanwhile
-            is_scheduled = locked(pk).status == Status.SCHEDULED
+            is_scheduled = locked_mailing(pk).status == Status.SCHEDULED
             change_status(pk, "unschedule" if is_scheduled else "hold", None, reason=reason)
             held[pk] = reason
     logger.error("%s Held: %s", reason, ", ".join(f"mailing {pk}" for pk in held) or "none")

@@ -13,14 +13,13 @@ from core.clock import db_now
 from core.forms.editing import EditForm
 from core.models import User
 from mailer.addresses import clean_address
-from mailer.delivery.schedule import locked
 from mailer.forms.rates import most_field, period_field, rate_from, values_of
 from mailer.forms.times import WallTimeField, happens_twice
 from mailer.history import window_text
+from mailer.locks import locked_mailing, locked_message
 from mailer.models import AuditEntry, Mailing, Message
 from mailer.senders import allowed_addresses, site_name
 from mailer.throttling import held_to, set_rate
-from mailer.writing.attaching import locked_message
 
 EDITABLE = (Mailing.Status.DRAFT, Mailing.Status.SCHEDULED)
 DEFAULT_WINDOW = timedelta(days=7)
@@ -124,7 +123,7 @@ class MailingForm(EditForm):
         if mailing.pk is None:
             mailing.save()
         else:
-            before = locked(mailing.pk)
+            before = locked_mailing(mailing.pk)
             mailing.save(update_fields=[*FIELDS, "everyone"])
             audit_window(self.actor, before, mailing)
         set_rate(self.actor, rate_from(self.cleaned_data), mailing)

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods
 from core.access import SignedInRequest, owned, unless_gone
 from core.paging import page_by_key
 from mailer.audience import audience_name, audience_size, choose
-from mailer.delivery.schedule import locked
 from mailer.forms.mailings import EDITABLE
+from mailer.locks import locked_mailing
 from mailer.models import Mailing, Recipient, recipients_of
 from mailer.search import matching
 from mailer.stats.large import counted_lately, forget_count
@@ -80,7 +80,7 @@ async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Re
 @transaction.atomic
 def _add(mailing_id: int, recipients: QuerySet[Recipient]) -> int | None:
     """How many came in, or None where the mailing has been launched."""
-    if locked(mailing_id).status not in EDITABLE:
+    if locked_mailing(mailing_id).status not in EDITABLE:
         return None
     return choose(mailing_id, recipients.exclude(mailings=mailing_id))
 
@@ -88,7 +88,7 @@ def _add(mailing_id: int, recipients: QuerySet[Recipient]) -> int | None:
 @transaction.atomic
 def _remove(mailing_id: int, recipients: QuerySet[Recipient]) -> int | None:
     """How many went out, or None where the mailing has been launched."""
-    if locked(mailing_id).status not in EDITABLE:
+    if locked_mailing(mailing_id).status not in EDITABLE:
         return None
     removed, _by_model = Through.objects.filter(mailing=mailing_id, recipient__in=recipients.values("pk")).delete()
     return removed

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from core.access import SignedInRequest, owned
 from mailer.delivery.choices import MOVES, Act, decide, last_decision, needs_new_end
-from mailer.delivery.schedule import TransitionRefused
+from mailer.delivery.transitions import TransitionRefused
 from mailer.forms.mailings import ChoiceForm
 from mailer.models import Decision, Delivery, Mailing
 from mailer.search import matching

@@ -21,7 +21,7 @@ from core.models import User
 from core.paging import page_by_key
 from mailer.audience import audience_size, choose
 from mailer.delivery.choices import last_decision, possible_choices
-from mailer.delivery.schedule import (
+from mailer.delivery.transitions import (
     PERSONS_ACTIONS,
     TRANSITIONS,
     TransitionRefused,
@@ -32,6 +32,7 @@ from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm
 from mailer.forms.rates import RateForm
 from mailer.history import happening
+from mailer.locks import locked_message
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.not_sent import not_sent
 from mailer.own_words import ENGINE
@@ -41,7 +42,6 @@ from mailer.stats.attempts import newest_attempts
 from mailer.stats.progress import Progress, delivery_counts, mailing_progress
 from mailer.throttling import held_to, set_rate
 from mailer.views.preflight import BEFORE_TAKE_OFF, preflight_page
-from mailer.writing.attaching import locked_message
 
 SHOWN_AUDIT_ENTRIES = 30
 STOPPING = ("pause", "cancel")  # what managers may do to anybody's

@@ -15,14 +15,14 @@ from django.views.decorators.http import require_safe
 
 from core.access import SignedInRequest, seen, unless_gone
 from core.paging import page_by_key
-from mailer.delivery.schedule import TransitionRefused, change_status, locked
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.forms.mailings import EDITABLE, NewEndForm
+from mailer.locks import locked_mailing, locked_message
 from mailer.models import Mailing, Recipient
 from mailer.preflight.content import complaints_about
 from mailer.preflight.crowd import EMPTY, group_of
 from mailer.preflight.report import preflight
 from mailer.skipped import why_skipped
-from mailer.writing.attaching import locked_message
 
 BEFORE_TAKE_OFF = ("start", "schedule")
 
@@ -41,7 +41,7 @@ def _take_off(request: SignedInRequest, mailing: Mailing, action: str, form: New
     """Whether the page has nothing to say any more. What is looked at stays as it is until the mailing has gone."""
     if form.is_bound and not form.is_valid():
         return False
-    mailing.message = locked_message(locked(mailing.pk).message_id)
+    mailing.message = locked_message(locked_mailing(mailing.pk).message_id)
     if complaints_about(mailing.message):
         return False
     try:

@@ -13,21 +13,14 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from mailer.delivery.insert_select import insert_select
-from mailer.models import Attachment, Message
+from mailer.locks import locked_message
+from mailer.models import Attachment
 from mailer.writing.files import MOST_BYTES, MOST_FILES, CleanFile, FileRefused, clean_file
 
 
 def attachments_of(message_id: int | None) -> QuerySet[Attachment]:
     """Without what is in them: that is megabytes."""
     return Attachment.objects.filter(message=message_id).defer("data").order_by("pk")
-
-
-def locked_message(message_id: int) -> Message:
-    """The message with its row locked until the transaction ends: so long it and its files stay as they are.
-
-    Whoever needs the lock of a mailing too takes that first. Raises Message.DoesNotExist.
-    """
-    return Message.objects.select_for_update(of=("self",), no_key=True).get(pk=message_id)
 
 
 @transaction.atomic

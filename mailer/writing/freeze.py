@@ -10,9 +10,9 @@ from django.db.models import Case, F, Value, When
 
 from mailer.addresses import ascii_address
 from mailer.delivery.insert_select import insert_select
+from mailer.locks import locked_message
 from mailer.models import Attachment, FrozenAttachment, Mailing, MailingContent
 from mailer.senders import sender, sending_domain
-from mailer.writing.attaching import locked_message
 from mailer.writing.finish import finish
 from mailer.writing.pictures import named_pictures
 

@@ -55,7 +55,7 @@ def report(request: pytest.FixtureRequest) -> Report:
 @pytest.fixture
 def launched(owner: User) -> Callable[[int], Mailing]:
     """`launched(n)`: a mailing to so many people, on its way."""
-    from mailer.delivery.schedule import change_status
+    from mailer.delivery.transitions import change_status
     from tests.support.mailings import make_crowd, make_mailing
 
     def launch(n: int) -> Mailing:

@@ -16,7 +16,8 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.consent import lift
 from mailer.delivery.choices import MOVES, last_decision
-from mailer.delivery.schedule import PERSONS_ACTIONS, TransitionRefused, change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import PERSONS_ACTIONS, TransitionRefused, change_status
 from mailer.forms.times import FORMAT
 from mailer.models import Delivery, Mailing, Message, Suppression
 from mailer.signing import unsubscribe_token

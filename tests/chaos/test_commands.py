@@ -13,7 +13,8 @@ from django.db import connections
 from core.models import User
 from mailer.delivery.engine import Until
 from mailer.delivery.materialise import FIRST_CHUNK
-from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent, Recipient
 from tests.chaos.support.people import delete_recipient
 from tests.chaos.support.report import Report

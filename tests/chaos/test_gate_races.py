@@ -25,7 +25,7 @@ from core.clock import db_now
 from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.engine import Until
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Delivery, Mailing, MailingContent
 from tests.chaos.support.holding import HoldingServer
 from tests.chaos.support.report import Report

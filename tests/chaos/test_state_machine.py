@@ -114,7 +114,7 @@ def record_any(worker: int, results: list[Result], counted_by: int | None = None
 def test_whatever_happens_each_recipient_is_in_exactly_one_state(
     owner: User, monkeypatch: pytest.MonkeyPatch, sizes: Sizes, report: Report
 ) -> None:
-    monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", 2)
+    monkeypatch.setattr("mailer.delivery.transitions.FIRST_CHUNK", 2)
     monkeypatch.setattr(materialise.materialise_chunk, "__defaults__", (2,))
     monkeypatch.setattr("mailer.delivery.choices.CHUNK", 2)
     run_state_machine_as_test(

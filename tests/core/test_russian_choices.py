@@ -11,7 +11,7 @@ from django.test import Client
 from core.clock import db_now
 from core.models import User
 from mailer.delivery.choices import MOVES
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Decision, Delivery, Mailing
 from mailer.reasons import SENTENCES, StatusReason
 from tests.support.russian import a_reader, a_sent_mailing, all_is_well, end_its_window, that_sent_twice

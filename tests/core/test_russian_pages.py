@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Delivery, Mailing, Recipient, Suppression, Worker
 from mailer.reasons import MAILING_REFUSED, StatusReason
 from mailer.signing import unsubscribe_token

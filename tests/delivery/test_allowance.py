@@ -15,7 +15,8 @@ from core.clock import db_now, shifted
 from core.models import User
 from core.people import change_user
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status, work_left
+from mailer.delivery.transitions import change_status
+from mailer.delivery.work_left import work_left
 from mailer.models import AttemptCount, Mailing
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import ACCEPTED, REJECTED, WITHHELD, a_worker, claimed, result, taken_by

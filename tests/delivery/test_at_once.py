@@ -20,7 +20,8 @@ from mailer.consent import unsubscribe
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.choices import last_decision
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.models import AuditEntry, Decision, Delivery, Mailing, MailingContent, Suppression
 from tests.support.choices import choose
 from tests.support.engine import accepted_by, send

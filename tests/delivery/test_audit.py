@@ -14,7 +14,8 @@ from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, AttemptCount, Delivery, Mailing, MailingCount
 from tests.support.mailings import make_crowd, make_mailing, make_recipients, states
 from tests.support.results import ACCEPTED, DEFERRED, REJECTED, UNCERTAIN, a_worker, claimed, result

@@ -12,8 +12,8 @@ from core.models import User
 from mailer.delivery.claim import claims_of
 from mailer.delivery.frontier import Frontier
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
 from mailer.delivery.sweep import _claimed_by
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Worker
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import ACCEPTED, DEFERRED, a_worker, claimed, result, taken_by

@@ -11,7 +11,7 @@ from django.test import AsyncClient
 
 from core.models import User
 from mailer.delivery.ledger import Recorded
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Delivery, Mailing, Recipient
 from tests.support.engine import accepted_by, send
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states

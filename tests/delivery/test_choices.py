@@ -15,7 +15,8 @@ from mailer.delivery.audit import audit_mailing
 from mailer.delivery.choices import MOVES, last_decision, possible_choices
 from mailer.delivery.insert_select import insert_select
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.history import happening
 from mailer.models import Attempt, AuditEntry, Decision, Delivery, Mailing, Suppression
 from tests.support.choices import choose

@@ -11,7 +11,7 @@ from core.clock import shifted
 from core.models import User
 from mailer.delivery.frontier import GOOD_FOR, Frontier
 from mailer.delivery.lease import register_worker, renew_lease, retire_worker
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Delivery, Mailing, Worker
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
 from tests.support.results import a_worker, claimed, taken_by

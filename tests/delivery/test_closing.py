@@ -21,7 +21,8 @@ from mailer.delivery.evidence import late_evidence, settle
 from mailer.delivery.lease import LEASE, register_worker
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome
-from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.models import Delivery, Mailing, Worker
 from tests.support.choices import choose
 from tests.support.mailings import make_crowd, make_mailing

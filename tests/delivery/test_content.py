@@ -9,7 +9,7 @@ import pytest
 from core.models import User
 from mailer.delivery.compose import Composer
 from mailer.delivery.content import content_of, load_composers
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.merge_tags import TemplateProblem
 from mailer.models import Mailing, MailingContent
 from tests.support.composing import addressee, parsed

@@ -11,7 +11,8 @@ from django.test import Client
 
 from core.models import User
 from mailer.delivery.audit import audit_mailing
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Delivery, Mailing, MailingContent, MailingCount
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.waiting import committed_once_somebody_waits, with_many_writers

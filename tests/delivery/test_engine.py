@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.engine import Until
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Suppression, Worker
 from tests.support.engine import accepted_by, send, until
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients, really_counted, states

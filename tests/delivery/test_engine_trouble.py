@@ -16,7 +16,7 @@ from core.models import User
 from mailer import reasons
 from mailer.delivery import breaker
 from mailer.delivery.engine import Summary, Until
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Mailing
 from tests.support.engine import accepted_by, send
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states

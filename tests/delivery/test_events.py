@@ -9,7 +9,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from core.models import User
 from mailer.delivery.events import mailing_group, publish_changes
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from tests.support.mailings import make_crowd, make_mailing
 
 IN_MEMORY = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}

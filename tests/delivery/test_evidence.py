@@ -18,7 +18,8 @@ from mailer.delivery.journal_files import boot_id
 from mailer.delivery.lease import register_worker
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_reply
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.reasons import NOT_SENT_AFTER_ALL
 from tests.support.choices import choose

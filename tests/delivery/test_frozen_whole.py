@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import FrozenAttachment, Mailing, MailingContent, Message
 from mailer.writing.attaching import attach
 from tests.support.mailings import make_mailing, make_recipients

@@ -6,7 +6,7 @@ import pytest
 
 from core.models import User
 from mailer.delivery.gate import TRUSTED_FOR, Gate, Look, look
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import a_worker
 

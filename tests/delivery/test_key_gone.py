@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from core.models import User
 from mailer.delivery.dkim_keys import as_pem
 from mailer.delivery.engine import Until
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Mailing
 from mailer.reasons import CANNOT_BE_SENT
 from tests.support.dkim import DOMAIN, RSA, verdicts

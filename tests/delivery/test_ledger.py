@@ -8,7 +8,7 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.ledger import record
 from mailer.delivery.moves import HOUR
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, AttemptCount, Delivery, Mailing
 from tests.support.mailings import (
     counted,

@@ -13,7 +13,7 @@ from core.models import User
 from mailer.delivery.claim import Claim
 from mailer.delivery.engine import Until
 from mailer.delivery.journal import Journal, JournalUnwritable
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.delivery.worker import Worker
 from mailer.models import Attempt, Mailing
 from tests.support.engine import accepted_by, send

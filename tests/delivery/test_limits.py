@@ -20,8 +20,8 @@ from core.models import User
 from mailer.delivery.claim import Claim, claims_of
 from mailer.delivery.lease import register_worker
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
 from mailer.delivery.throttle import AHEAD, BATCH, SPREAD, VALID
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Mailing, Throttle
 from mailer.rates import Rate
 from mailer.throttling import held_to, set_rate

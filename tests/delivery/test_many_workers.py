@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Worker
 from mailer.rates import Rate
 from mailer.throttling import set_rate

@@ -17,7 +17,7 @@ from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.engine import Until
 from mailer.delivery.salvage import record_all
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.delivery.verdict import Result
 from mailer.delivery.worker import registered_worker
 from mailer.models import Attempt, Mailing

@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from core.clock import seconds
 from core.models import User
 from mailer.delivery.engine import Until
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing
 from mailer.rates import Rate
 from mailer.throttling import set_rate

@@ -10,7 +10,7 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, classify_reply
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
 from tests.support.results import ACCEPTED, DEFERRED, LOST, UNCERTAIN, WITHHELD, a_worker, claimed, result

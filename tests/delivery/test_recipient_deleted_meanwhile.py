@@ -8,7 +8,8 @@ from django.test import Client
 from core.models import User
 from mailer.audience import choose
 from mailer.delivery.audit import audit_mailing
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Delivery, Mailing, Recipient
 from tests.support.mailings import make_mailing, make_recipients, states
 from tests.support.waiting import committed_once_somebody_waits, lock_delivery, with_many_writers

@@ -5,7 +5,7 @@ import pytest
 from core.models import User
 from mailer.delivery.ledger import Recorded, record
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_reply
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Mailing
 from mailer.reasons import REFUSED_TOO_OFTEN
 from tests.support.mailings import make_crowd, make_mailing

@@ -13,7 +13,8 @@ from core.models import User
 from mailer.delivery.doubt import perhaps_twice
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing
 from tests.support.choices import choose
 from tests.support.engine import send

@@ -18,8 +18,9 @@ from mailer.delivery.journal import JournalUnwritable
 from mailer.delivery.lease import register_worker, renew_lease, retire_worker
 from mailer.delivery.marks import DatabaseWentBack, Mark, MarkFile, read_marks
 from mailer.delivery.restored import Held, check_history
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
 from mailer.delivery.taking import take_due
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Delivery, Instance, Mailing, Worker
 from mailer.reasons import OTHER_DATABASE, RESTORED
 from tests.support.engine import accepted_by, send

@@ -12,7 +12,7 @@ from mailer.delivery.audit import audit_mailing
 from mailer.delivery.lease import register_worker
 from mailer.delivery.outcome import Phase, Reply, classify_reply
 from mailer.delivery.salvage import NOT_STORED, record_all
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Mailing
 from tests.support.mailings import counted, make_crowd, make_mailing
 from tests.support.results import ACCEPTED, DEFERRED, REJECTED, claimed, result

@@ -8,16 +8,15 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery import materialise
 from mailer.delivery.counts import PAGES, move_counts
-from mailer.delivery.schedule import (
+from mailer.delivery.schedule import finish_materialising, run_schedule
+from mailer.delivery.transitions import (
     PERSONS_ACTIONS,
     TRANSITIONS,
     TransitionRefused,
     available_actions,
     change_status,
-    finish_materialising,
-    run_schedule,
-    work_left,
 )
+from mailer.delivery.work_left import work_left
 from mailer.models import AuditEntry, Delivery, Mailing
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients, really_counted, states
 
@@ -44,7 +43,7 @@ def test_it_launches_with_frozen_content_and_one_delivery_each(owner: User) -> N
 
 def test_it_makes_the_rest_in_chunks_and_loses_nobody_in_between(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(materialise, "CHUNK", 7)
-    monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", 5)
+    monkeypatch.setattr("mailer.delivery.transitions.FIRST_CHUNK", 5)
     monkeypatch.setattr(materialise.materialise_chunk, "__defaults__", (7,))
     make_crowd(owner, 23)
     mailing = make_mailing(owner)
@@ -163,7 +162,7 @@ def test_it_cancels_what_waits(owner: User) -> None:
 def test_it_gives_those_not_yet_made_when_cancelled_a_cancelled_delivery(
     owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", 2)
+    monkeypatch.setattr("mailer.delivery.transitions.FIRST_CHUNK", 2)
     make_crowd(owner, 5)
     mailing = make_mailing(owner)
     change_status(mailing.pk, "start", owner)

@@ -22,7 +22,7 @@ from core.clock import db_now
 from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.gate import TRUSTED_FOR
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Worker
 from mailer.rates import Rate
 from mailer.throttling import set_rate

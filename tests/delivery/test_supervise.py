@@ -11,8 +11,8 @@ from core.clock import db_now
 from core.models import User
 from mailer.delivery import supervise
 from mailer.delivery.database import DatabaseThread
-from mailer.delivery.schedule import change_status
 from mailer.delivery.supervise import send_forever
+from mailer.delivery.transitions import change_status
 from mailer.delivery.worker import LeaseLost, registered_worker
 from mailer.models import Mailing, Worker
 from tests.support.engine import send, until

@@ -14,7 +14,8 @@ from mailer.delivery.audit import audit_mailing
 from mailer.delivery.gate import Gate, look
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Outcome
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Suppression
 from tests.support.choices import choose
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
@@ -62,7 +63,7 @@ def test_a_launch_makes_their_deliveries_skipped_with_the_reason(
     suppress_for(owner, "r5@example.com", reason="complaint")
     suppress_for(None, "r0@example.com", "r6@example.com")
     suppress_for(stranger, "r2@example.com")
-    monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", chunk)
+    monkeypatch.setattr("mailer.delivery.transitions.FIRST_CHUNK", chunk)
     monkeypatch.setattr(materialise.materialise_chunk, "__defaults__", (chunk,))
     mailing = change_status(make_mailing(owner).pk, "start", owner)
     for _second in range(5):

@@ -6,7 +6,7 @@ import pytest
 
 from core.models import User
 from mailer.consent import Ground, suppress
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from tests.support.mailings import counted, make_mailing, make_recipients, really_counted, states
 from tests.support.waiting import committed_once_somebody_waits, lock_delivery, with_many_writers
 

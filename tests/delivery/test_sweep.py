@@ -11,8 +11,8 @@ from mailer.delivery.claim import Claim
 from mailer.delivery.journal import Journal
 from mailer.delivery.journal_files import boot_id
 from mailer.delivery.lease import LEASE, register_worker, renew_lease
-from mailer.delivery.schedule import change_status
 from mailer.delivery.sweep import KILLED, SILENCE
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing
 from tests.support.mailings import (
     counted,

@@ -12,8 +12,9 @@ from django.test import Client
 
 from core.models import User
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status, locked
 from mailer.delivery.suppression import skip_suppressed
+from mailer.delivery.transitions import change_status
+from mailer.locks import locked_mailing
 from mailer.models import Delivery, Mailing, Suppression
 from tests.support.mailings import make_crowd, make_mailing, states
 from tests.support.results import ACCEPTED, a_worker, claimed, result, taken_by
@@ -59,7 +60,7 @@ def held_elsewhere(lock: Callable[[], object]) -> Iterator[None]:
 def test_a_claim_and_its_results_wait_for_no_lock_on_the_mailing(mailing: Mailing) -> None:
     """Not even the first ones, which begin counters: a counter's foreign key is checked as it is committed."""
     worker = a_worker()
-    with held_elsewhere(lambda: locked(mailing.pk)):
+    with held_elsewhere(lambda: locked_mailing(mailing.pk)):
         claims = claimed(worker)
         recorded = record(worker, [result(claim, ACCEPTED) for claim in claims])
     assert len(claims) == 3

@@ -11,7 +11,7 @@ from django.test import Client
 
 from core.models import User
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Mailing
 from tests.support.admin import queries_of
 from tests.support.mailings import counted, make_crowd, make_mailing

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Delivery, Mailing, Message, Recipient
 from tests.support.mailings import make_crowd, make_mailing, make_recipients
 
@@ -65,7 +65,7 @@ def test_a_recipient_keeps_its_key_and_is_there_once(page: Client, owner: User, 
 def test_a_recipient_deleted_during_a_launch_is_not_lost(
     page: Client, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", 2)
+    monkeypatch.setattr("mailer.delivery.transitions.FIRST_CHUNK", 2)
     crowd = make_crowd(owner, 5)
     change_status(make_mailing(owner).pk, "start", owner)
     assert page.post(f"{RECIPIENTS}{crowd[4].pk}/delete/", {"post": "yes"}).status_code == 302

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from core.clock import db_now
 from core.models import User
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import (
     Attachment,
     Attempt,

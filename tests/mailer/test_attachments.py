@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attachment, FrozenAttachment, Message
 from mailer.writing.addresses import attachment_of, picture_addresses
 from tests.support.mailings import make_mailing, make_recipients

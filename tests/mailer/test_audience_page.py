@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Mailing
 from tests.support.mailings import make_crowd, make_mailing, make_recipients
 

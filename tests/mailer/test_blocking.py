@@ -14,7 +14,9 @@ from core.clock import db_now, shifted
 from core.models import User
 from core.people import change_user
 from mailer.delivery.gate import look
-from mailer.delivery.schedule import TransitionRefused, change_status, locked, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import TransitionRefused, change_status
+from mailer.locks import locked_mailing
 from mailer.models import AuditEntry, Mailing
 from tests.support.mailings import make_mailing, make_recipients, states
 from tests.support.results import a_worker, claimed
@@ -88,7 +90,7 @@ def test_nor_does_one_whose_owner_is_blocked_just_then(owner: User, manager: Use
     mailing = change_status(make_mailing(owner).pk, "schedule", owner)
 
     def block_while_it_waits() -> None:
-        locked(mailing.pk)
+        locked_mailing(mailing.pk)
         change_user(owner.pk, "block", manager)
 
     with committed_once_somebody_waits(block_while_it_waits):

@@ -13,7 +13,8 @@ from core.clock import db_now
 from core.models import User
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Phase, Reply, classify_reply
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Decision, Delivery, Mailing
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
 from tests.support.results import ACCEPTED, REJECTED, UNCERTAIN, a_worker, claimed, result

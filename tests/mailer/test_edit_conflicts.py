@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.test import Client
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Mailing, Message, Recipient
 from tests.support.forms import opened
 from tests.support.mailings import make_mailing, make_recipients

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 
 from mailer.addresses import REASONS
 from mailer.delivery.choices import MOVES
-from mailer.delivery.schedule import TRANSITIONS
+from mailer.delivery.transitions import TRANSITIONS
 from mailer.durations import duration
 from mailer.history import ACTS, Happening, happening, window_text
 from mailer.models import AuditEntry

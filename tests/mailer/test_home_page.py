@@ -19,7 +19,8 @@ from django.test.utils import CaptureQueriesContext
 from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Mailing, Message
 from mailer.reasons import LOGIN_REFUSED, StatusReason
 from mailer.stats.figures import Figures

@@ -11,7 +11,7 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.lease import renew_lease
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Delivery, Mailing, Message
 from mailer.reasons import LOGIN_REFUSED, StatusReason
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients

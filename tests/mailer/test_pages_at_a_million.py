@@ -17,7 +17,9 @@ from django.utils import timezone
 from core.models import User
 from core.paging import newest_first
 from mailer.delivery.counts import PAGES, move_counts
-from mailer.delivery.schedule import change_status, run_schedule, work_left
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
+from mailer.delivery.work_left import work_left
 from mailer.models import Attempt, Delivery, Mailing, Suppression, deliveries_in, deliveries_of
 from tests.support.mailings import make_crowd, make_mailing, make_recipients
 

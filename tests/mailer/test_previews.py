@@ -9,7 +9,7 @@ import pytest
 from django.test import AsyncClient, Client
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attachment, Message, Recipient
 from mailer.signing import unsubscribe_url
 from tests.support.mailings import make_mailing, make_recipients

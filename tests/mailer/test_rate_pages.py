@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Mailing, Throttle
 from mailer.rates import Rate
 from mailer.stats.progress import mailing_progress

@@ -6,7 +6,7 @@ import pytest
 from django.test import AsyncClient, Client
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.forms.recipients import RecipientForm
 from mailer.models import Delivery, Recipient
 from tests.support.mailings import make_crowd, make_mailing, make_recipients
@@ -118,7 +118,7 @@ def test_deleting_asks_first_and_leaves_the_ledger(owner: User, recipient: Recip
 
 
 def test_deleting_during_a_launch_loses_nobody(owner: User, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailer.delivery.schedule.FIRST_CHUNK", 2)
+    monkeypatch.setattr("mailer.delivery.transitions.FIRST_CHUNK", 2)
     crowd = make_crowd(owner, 5)
     change_status(make_mailing(owner).pk, "start", owner)
     client.force_login(owner)

@@ -16,7 +16,8 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.compose import Composer
 from mailer.delivery.content import load_composers
-from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.models import Mailing, MailingContent
 from mailer.reasons import SENDER_NOT_ALLOWED
 from mailer.senders import sender, sending_domain

@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from core.models import User
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Mailing
 from mailer.stats import caching
 from mailer.stats.caching import forget, own, remembered

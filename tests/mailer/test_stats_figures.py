@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 
 from core.clock import db_now
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Mailing, Recipient
 from mailer.stats.figures import Figures, Overview, overview, public_figures
 from tests.support.caches import NOBODY_LISTENS, frozen_redis, start_over, statistics_at

@@ -8,7 +8,8 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.lease import renew_lease
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Worker
 from mailer.stats import progress as stats
 from tests.support.mailings import make_crowd, make_mailing

@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 
 from core.models import User
 from mailer.consent import Ground
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.importing import UnreadableFile
 from mailer.models import Suppression
 from mailer.suppression_export import exported

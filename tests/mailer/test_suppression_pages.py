@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from core.models import User
 from mailer.addresses import address_key
 from mailer.consent import unsubscribe
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Mailing, Suppression
 from tests.support.mailings import make_mailing, make_recipients, states
 from tests.support.suppressions import suppress_for

@@ -19,7 +19,7 @@ from mailer.delivery.allowance import allowance_of
 from mailer.delivery.compose import Envelope
 from mailer.delivery.dkim_keys import as_pem
 from mailer.delivery.outcome import Kind
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.delivery.transport import transport_from_settings
 from mailer.delivery.trial import deliver_each
 from mailer.models import Attachment, Attempt, AttemptCount, Delivery, Mailing, Message, SentTest, Suppression

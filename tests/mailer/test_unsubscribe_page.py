@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.models import User
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Delivery, Mailing, Suppression
 from mailer.signing import unsubscribe_token
 from tests.support.mailings import make_mailing, make_recipients, states

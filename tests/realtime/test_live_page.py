@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from core.models import User
 from mailer.delivery.events import publish_changes
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Mailing
 from realtime import consumers
 from realtime.consumers import MailingConsumer, watch_mailing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.models import User
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.models import Attachment, Suppression
 from tests.support.mailings import make_mailing, make_recipients
 

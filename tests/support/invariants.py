@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Set
 from itertools import pairwise
 
-from mailer.delivery.schedule import TRANSITIONS
+from mailer.delivery.transitions import TRANSITIONS
 from mailer.models import Attempt, AuditEntry, Decision, Delivery, Mailing
 from tests.support.mailings import counted, really_counted
 

@@ -9,7 +9,8 @@ from core.models import User
 from mailer.delivery.lease import renew_lease
 from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Phase, Reply, classify_break, classify_reply
-from mailer.delivery.schedule import change_status, run_schedule
+from mailer.delivery.schedule import run_schedule
+from mailer.delivery.transitions import change_status
 from mailer.importing import import_recipients
 from mailer.models import Delivery, Mailing, Worker
 from tests.support.choices import choose

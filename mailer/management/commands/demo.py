@@ -21,8 +21,8 @@ from core.models import User
 from core.people import MANAGERS
 from mailer import demo
 from mailer.delivery.engine import Options, Until
-from mailer.delivery.schedule import change_status
 from mailer.delivery.supervise import send_once
+from mailer.delivery.transitions import change_status
 from mailer.demo.messages import MESSAGES
 from mailer.importing import import_recipients
 from mailer.mailcatcher.smtp import PortTaken, running_catcher

@@ -18,8 +18,10 @@ from django.utils.formats import date_format
 from core.event_loop import run
 from mailer.delivery.engine import Options, Summary, Until
 from mailer.delivery.marks import DatabaseWentBack
-from mailer.delivery.schedule import TransitionRefused, change_status, run_schedule, work_left
+from mailer.delivery.schedule import run_schedule
 from mailer.delivery.supervise import send_forever, send_once
+from mailer.delivery.transitions import TransitionRefused, change_status
+from mailer.delivery.work_left import work_left
 from mailer.delivery.worker import LeaseLost
 from mailer.management.pace import expected_times
 from mailer.management.progress import progress_on, summary_of

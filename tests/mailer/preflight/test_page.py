@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from core.clock import db_now, microseconds
 from core.models import User
 from mailer.delivery.ledger import record
-from mailer.delivery.schedule import change_status
+from mailer.delivery.transitions import change_status
 from mailer.delivery.transport import SMTP_BACKEND
 from mailer.delivery.verdict import Result
 from mailer.durations import duration
