@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from core.admin.bounded import BoundedAdmin, ReadOnlyAdmin
+from core.admin.bounded import LockingAdmin, ReadOnlyAdmin
 from mailer.forms.messages import MessageForm
 from mailer.models import Attachment, FrozenAttachment, Message
 
@@ -17,7 +17,7 @@ class MessageAdminForm(MessageForm):
 
 
 @admin.register(Message)
-class MessageAdmin(BoundedAdmin):
+class MessageAdmin(LockingAdmin):
     form = MessageAdminForm
     fields = ("owner", "subject", "kind", "body", "alternative", "created_at", "updated_at")
     readonly_fields = ("created_at", "updated_at")

@@ -20,11 +20,12 @@ def in_doubt(mailing_ids: Iterable[int]) -> QuerySet[Delivery]:
 
 
 def perhaps_twice(mailing_id: int) -> QuerySet[Delivery]:
-    """Deliveries with an accepted copy after one that may have arrived, because a person chose to resend."""
-    attempts = Attempt.objects.filter(delivery=OuterRef("delivery"))
-    first = attempts.filter(number=OuterRef("attempt_number")).exclude(status=Attempt.Status.FAILURE)
-    second = attempts.filter(number__gt=OuterRef("attempt_number"), status=Attempt.Status.SUCCESS)
-    resent = _resent([mailing_id]).filter(Exists(first), Exists(second))
+    """Deliveries with an accepted copy and another that may have arrived, because a person chose to resend."""
+    copies = Attempt.objects.filter(delivery=OuterRef("delivery")).exclude(status=Attempt.Status.FAILURE)
+    first = copies.filter(number=OuterRef("attempt_number"))
+    second = copies.filter(number__gt=OuterRef("attempt_number"))
+    accepted = copies.filter(number__gte=OuterRef("attempt_number"), status=Attempt.Status.SUCCESS)
+    resent = _resent([mailing_id]).filter(Exists(first), Exists(second), Exists(accepted))
     return Delivery.objects.filter(mailing=mailing_id, pk__in=resent.values("delivery"))
 
 

@@ -32,7 +32,7 @@ from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm
 from mailer.forms.rates import RateForm
 from mailer.history import happening
-from mailer.locks import locked_message
+from mailer.locks import locked_mailing, locked_message
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.not_sent import not_sent
 from mailer.own_words import ENGINE
@@ -130,7 +130,7 @@ async def _edit(request: SignedInRequest, mailing: Mailing, *, is_gone: bool = F
 @require_http_methods(["GET", "HEAD", "POST"])
 async def delete_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
     mailing = await owned(request, Mailing.objects.select_related("message"), pk)
-    if request.method == "POST" and await sync_to_async(_delete_unless_launched)(pk):
+    if request.method == "POST" and await unless_gone(_delete_unless_launched, pk):
         messages.success(request, _("Deleted."))
         return redirect("mailing_list")
     if mailing.is_launched or request.method == "POST":
@@ -148,10 +148,10 @@ async def delete_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @transaction.atomic
 def _delete_unless_launched(pk: int) -> bool:
-    mailing = Mailing.objects.select_for_update(of=("self",)).filter(pk=pk, launched_at=None).first()
-    if mailing is not None:
+    mailing = locked_mailing(pk)
+    if not mailing.is_launched:
         mailing.delete()
-    return mailing is not None
+    return not mailing.is_launched
 
 
 @require_POST

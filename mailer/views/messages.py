@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.access import SignedInRequest, listed, owned, owns, seen, whose
+from core.access import SignedInRequest, listed, owned, owns, seen, unless_gone, whose
 from core.forms.editing import owned_unless_gone
 from core.paging import page_by_key
 from mailer.forms.messages import MessageForm
+from mailer.locks import locked_message
 from mailer.merge_tags import KNOWN_TAGS
 from mailer.models import Mailing, Message
 from mailer.search import matching
@@ -92,14 +93,15 @@ async def message_detail(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 async def duplicate_message(request: SignedInRequest, pk: int) -> HttpResponse:
-    original = await owned(request, Message.objects.all(), pk)
-    copy = await sync_to_async(_duplicate)(original)
+    await owned(request, Message.objects.all(), pk)
+    copy = await unless_gone(_duplicate, pk)
     messages.success(request, _("This is the copy, with the same files."))
     return redirect("message_edit", copy.pk)
 
 
 @transaction.atomic
-def _duplicate(original: Message) -> Message:
+def _duplicate(pk: int) -> Message:
+    original = locked_message(pk)
     copy = Message.objects.create(
         owner_id=original.owner_id,
         subject=original.subject,
@@ -111,13 +113,18 @@ def _duplicate(original: Message) -> Message:
     return copy
 
 
+@transaction.atomic
+def _delete(pk: int) -> None:
+    locked_message(pk).delete()  # before its files, which others lock after it
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 async def delete_message(request: SignedInRequest, pk: int) -> HttpResponse:
     message = await owned(request, Message.objects.all(), pk)
     uses = [mailing async for mailing in Mailing.objects.filter(message=message).order_by("-pk")[:20]]
     if request.method == "POST" and not uses:
         try:
-            await message.adelete()
+            await unless_gone(_delete, pk)
         except IntegrityError:  # a mailing took it up in the meantime
             return redirect("message_delete", pk)
         messages.success(request, _("Deleted."))

@@ -12,6 +12,7 @@ from core.clock import shifted
 from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.claim import Claim
+from mailer.delivery.doubt import perhaps_twice
 from mailer.delivery.evidence import BY_JOURNAL, BY_LATE_RESULT, NOT_HANDED_OVER, late_evidence, settle
 from mailer.delivery.journal import Journal
 from mailer.delivery.journal_files import boot_id
@@ -275,6 +276,8 @@ def test_whatever_becomes_of_another_copy_it_is_sent(mailing: Mailing, sent_afte
     assert counted(mailing) == {"sent": 5}
     seconds = Attempt.objects.filter(number=2).order_by("delivery_id")
     assert [attempt.status for attempt in seconds] == ["success", "failure", "failure", "uncertain"]
+    both = [claims[0].email, claims[3].email]
+    assert sorted(perhaps_twice(mailing.pk).values_list("email", flat=True)) == both
     is_sound(mailing)
 
 

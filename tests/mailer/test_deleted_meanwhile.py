@@ -10,12 +10,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from core.models import User
+from mailer.locks import locked_message
 from mailer.models import Attachment, Mailing, Message, Recipient
+from mailer.writing.attaching import detach
 from tests.support.mailings import make_mailing, make_recipients
 from tests.support.waiting import committed_once_somebody_waits, with_many_writers
 
 pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
+MESSAGE = ["/messages/{}/delete/", "/admin/mailer/message/{}/delete/"]
 WINDOW = {"starts_at": "2031-01-01T09:00", "ends_at": "2031-01-02T09:00"}
 IN_ADMIN = {"starts_at_0": "2031-01-01", "starts_at_1": "09:00", "ends_at_0": "2031-01-02", "ends_at_1": "09:00"}
 
@@ -44,7 +47,7 @@ def text_of(response: Any) -> str:
     return " ".join(response.content.decode().split())
 
 
-@pytest.mark.parametrize("address", ["/messages/{}/delete/", "/admin/mailer/message/{}/delete/"], ids=["page", "admin"])
+@pytest.mark.parametrize("address", MESSAGE, ids=["page", "admin"])
 def test_a_message_that_a_mailing_takes_up_stays(message: Message, page: Client, address: str) -> None:
     def take_up() -> None:
         held = Message.objects.select_for_update(no_key=True).get()
@@ -53,7 +56,8 @@ def test_a_message_that_a_mailing_takes_up_stays(message: Message, page: Client,
 
     with committed_once_somebody_waits(take_up):
         response = page.post(address.format(message.pk), {"post": "yes"}, follow=True)
-    assert "It cannot be deleted: mailings use it" in text_of(response) or "It is in use" in text_of(response)
+    said = text_of(response)
+    assert "It cannot be deleted: mailings use it" in said or "Cannot delete message" in said
     assert Mailing.objects.get().message == message
 
 
@@ -83,6 +87,22 @@ def test_files_for_a_message_that_is_gone_go_nowhere(message: Message, page: Cli
         response = page.post(address.format(message.pk), form)
     assert response.status_code in (404, 409)
     assert not Attachment.objects.exists()
+
+
+@pytest.mark.parametrize("address", MESSAGE, ids=["page", "admin"])
+def test_a_message_whose_file_is_removed_meanwhile_is_deleted_after_it(
+    message: Message, page: Client, address: str
+) -> None:
+    file = Attachment.objects.create(message=message, name="a.txt", content_type="text/plain", size=1, data=b"x")
+    with committed_once_somebody_waits(lambda: locked_message(message.pk), then=lambda: detach(message.pk, file.pk)):
+        assert page.post(address.format(message.pk), {"post": "yes"}).status_code == 302
+    assert not Message.objects.exists()
+
+
+def test_there_is_no_copy_of_a_message_that_is_gone(message: Message, page: Client) -> None:
+    with committed_once_somebody_waits(Message.objects.filter(pk=message.pk).delete):
+        assert page.post(f"/messages/{message.pk}/duplicate/").status_code == 404
+    assert not Message.objects.exists()
 
 
 @pytest.mark.parametrize("act", ["add", "add_all"])
@@ -120,6 +140,7 @@ def test_there_is_no_duplicate_of_what_is_gone(mailing: Mailing, page: Client) -
         ("/mailings/{}/audience/", {"act": "add_all"}),
         ("/mailings/{}/schedule/", {}),
         ("/mailings/{}/unschedule/", {}),
+        ("/mailings/{}/delete/", {}),
     ],
 )
 def test_a_mailing_that_is_gone_is_not_found(
