@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import outgoing
 from core.models import User
+from core.passwords import save_password
 from core.preferences import in_language_of
 
 HEADERS = {"Auto-Submitted": "auto-generated"}  # no out-of-office replies (RFC 3834)
@@ -56,11 +57,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().render_mail(template_prefix, email, context | known, headers)
 
     def set_password(self, user: Any, password: str) -> None:
-        """That alone: a manager may be changing the rest of the account. Raises Http404 where it has been deleted."""
+        """Unless another has been set since this one was asked for: by an admin who locks somebody out, say."""
+        before = user.password
         user.set_password(password)
-        with transaction.atomic():
-            get_object_or_404(User.objects.select_for_update(no_key=True), pk=user.pk)
-            user.save(update_fields=["password"])
+        save_password(user, password=before)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """False, and a message that says so, where another account has taken the address in the meantime.

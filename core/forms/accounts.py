@@ -12,10 +12,10 @@ from allauth.core import context
 from django import forms
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
-from core.models import User, is_taken
+from core.models import is_taken
+from core.passwords import save_password
 
 
 class LoginForm(allauth_forms.LoginForm):
@@ -79,16 +79,13 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
 
 
 class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
-    @transaction.atomic
     def save(self) -> None:
-        """A new password, and a confirmed address: the link went to it.
-
-        Raises Http404 where it is not the account's any more.
-        """
-        accounts = User.objects.select_for_update(no_key=True)
-        self.user = get_object_or_404(accounts, pk=self.user.pk, email=self.user.email)
-        super().save()
-        self.user.confirm_email()
+        """A new password, and a confirmed address: the link went to it, and has not been overtaken by another."""
+        before = self.user.password
+        self.user.set_password(self.cleaned_data["password1"])  # takes long, and SQLite has one writer
+        with transaction.atomic():
+            save_password(self.user, email=self.user.email, password=before)
+            self.user.confirm_email()
 
 
 class ConfirmationForm(forms.Form):
