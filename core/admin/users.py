@@ -6,17 +6,18 @@ from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangosUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from core.admin.bounded import LockingAdmin
 from core.models import User
+from core.passwords import save_password
 
-RIGHTS = ("is_staff", "is_superuser", "groups")
+TELLING = ("is_staff", "is_superuser")
+RIGHTS = (*TELLING, "groups")
 
 
 class OneAccountPerAddress(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -44,12 +45,21 @@ class ChangedUserForm(OneAccountPerAddress, UserChangeForm):  # type: ignore[typ
         help_texts = {"is_active": ""}  # it is only read here
 
 
+class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    def save(self, commit: bool = True) -> User:
+        """Unless the account has been given rights since it was asked who may touch it."""
+        user: User = super().save(commit=False)  # takes long, and SQLite has one writer
+        save_password(user, **{right: False for right in TELLING if not getattr(user, right)})
+        return user
+
+
 @admin.register(User)
 class UserAdmin(LockingAdmin, DjangosUserAdmin):  # type: ignore[type-arg]
     """Who is no superuser gives no rights, and leaves alone who has some: a new password would be a way to them."""
 
     form = ChangedUserForm
     add_form = NewUserForm
+    change_password_form = NewPasswordForm
     list_display = ("email", "full_name", "is_active", "is_staff", "is_superuser", "date_joined", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "date_joined")
     search_fields = ("email", "full_name")
@@ -90,11 +100,6 @@ class UserAdmin(LockingAdmin, DjangosUserAdmin):  # type: ignore[type-arg]
         if forbidding:
             forbidding.append(_("What was sent stays in the ledger. Block the account instead."))
         return going, counts, lacking, forbidding
-
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        """In a transaction like every other change: it locks the account."""
-        with transaction.atomic():
-            return super().user_change_password(request, id, form_url)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -104,7 +105,26 @@ def test_rights_stay_as_they_were_given_and_taken(owner: User, page: Client, adm
     with committed_once_somebody_waits(lambda: account.update(is_superuser=False, sending_allowed_at=now)):
         save()
     owner.refresh_from_db()
-    assert (owner.is_superuser, owner.sending_allowed_at) == (False, now)
+    assert (owner.is_superuser, owner.sending_allowed_at) == (False, now)  # the admin's own form takes the first too
+
+
+@pytest.mark.parametrize("saver", [change_in_admin, change_password_in_admin])
+def test_who_is_given_rights_is_left_alone_by_whoever_may_give_none(
+    owner: User, page: Client, make_user: Any, saver: Saver
+) -> None:
+    helper = make_user("helper@example.com", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(content_type__app_label="core"))
+    staff = Client()
+    staff.force_login(helper)
+    save = saver(page, staff, owner)
+    account = User.objects.filter(pk=owner.pk)
+    with committed_once_somebody_waits(lambda: account.update(is_superuser=True)):
+        answer = save()
+    if answer.status_code == 302:  # to the same page
+        answer = staff.get(answer["Location"])
+    assert answer.status_code == 403
+    owner.refresh_from_db()
+    assert (owner.is_superuser, owner.full_name, owner.check_password(PASSWORD)) == (True, "Olga Owner", True)
 
 
 @pytest.mark.parametrize("saver", SAVERS)
