@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from core.admin.deletion import MOST_COUNTED, delete_in_batches, summary_of_deletion
+from core.deadlock import again_after_deadlock
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
@@ -46,6 +47,7 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         delete_in_batches(obj)
 
+    @again_after_deadlock  # what goes with it is taken in any order
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)

@@ -4,12 +4,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from core.admin.bounded import BoundedAdmin
-from core.deadlock import again_after_deadlock
 from core.models import User
 from mailer.address_book import delete_for_good
 from mailer.admin.links import list_link
@@ -50,10 +49,6 @@ class RecipientAdmin(BoundedAdmin):
             return queryset, False
         # By way of the owners: the index of addresses begins with them.
         return with_address(queryset.filter(owner__in=User.objects.values("pk")), search_term), False
-
-    @again_after_deadlock  # around the transaction of the page
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return super().delete_view(request, object_id, extra_context)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         delete_for_good(obj)
