@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.test import Client
 
 from core.models import User
@@ -18,7 +17,7 @@ from mailer.delivery.transitions import change_status
 from mailer.models import FrozenAttachment, Mailing, MailingContent, Message
 from mailer.writing.attaching import attach
 from tests.support.mailings import make_mailing, make_recipients
-from tests.support.waiting import wait_until_done_or_waiting, with_many_writers
+from tests.support.waiting import done_and_closed, wait_until_done_or_waiting, with_many_writers
 
 pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
@@ -79,17 +78,11 @@ def done_by_another_before(name: str, act: Callable[[], object]) -> Iterator[Non
     """Where the block first calls the named function, do it in another connection, unless that waits for the block."""
     module, _dot, function = name.rpartition(".")
     real = getattr(import_module(module), function)
-    doing: list[Future[None]] = []
-
-    def do() -> None:
-        try:
-            act()
-        finally:
-            connection.close()
+    doing: list[Future[object]] = []
 
     def act_first(*args: Any) -> Any:
         if not doing:
-            doing.append(other.submit(do))
+            doing.append(other.submit(done_and_closed, act))
             wait_until_done_or_waiting(doing[0])
         return real(*args)
 

@@ -18,11 +18,9 @@ from mailer.locks import locked_mailing
 from mailer.models import Delivery, Mailing, Suppression
 from tests.support.mailings import make_crowd, make_mailing, states
 from tests.support.results import ACCEPTED, a_worker, claimed, result, taken_by
+from tests.support.waiting import done_and_closed, with_many_writers
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer, for whom all wait."),
-]
+pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
 
 @pytest.fixture
@@ -41,9 +39,8 @@ def held_elsewhere(lock: Callable[[], object]) -> Iterator[None]:
             lock()
             is_held.set()
             is_over.wait(30)
-        connection.close()
 
-    holder = threading.Thread(target=hold)
+    holder = threading.Thread(target=done_and_closed, args=(hold,))
     holder.start()
     assert is_held.wait(10)
     with connection.cursor() as cursor:

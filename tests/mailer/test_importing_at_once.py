@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from core.models import User
@@ -17,7 +17,7 @@ from core.people import change_user
 from mailer.importing import ImportReport, import_recipients, writing
 from mailer.models import Recipient
 from tests.support.mailings import make_recipients
-from tests.support.waiting import committed_once_somebody_waits, wait_for_waiters, with_many_writers
+from tests.support.waiting import committed_once_somebody_waits, done_and_closed, wait_for_waiters, with_many_writers
 
 pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
@@ -61,7 +61,7 @@ def test_the_same_people_in_another_order_come_in_one_file_after_the_other(
     monkeypatch.setattr(writing, "CHUNK", 1)
     monkeypatch.setattr(writing, "_write", wait_between)
     with ThreadPoolExecutor(1) as other:
-        first = other.submit(_done_and_closed, lambda: import_recipients(owner, f"{ANA}\n{BEN}"))
+        first = other.submit(done_and_closed, lambda: import_recipients(owner, f"{ANA}\n{BEN}"))
         assert has_begun.wait(30)
         second = import_recipients(owner, f"{BEN}\n{ANA}")
         assert first.result() == ImportReport(2, 0, 0, 0, [])
@@ -80,11 +80,4 @@ def _meanwhile(owner: User, act: Callable[[], T]) -> T:
     """Done in another connection while an import of the owner is being written."""
     with ThreadPoolExecutor(1) as other, transaction.atomic():
         import_recipients(owner, ANA)
-        return other.submit(_done_and_closed, act).result(10)
-
-
-def _done_and_closed(act: Callable[[], T]) -> T:
-    try:
-        return act()
-    finally:
-        connection.close()
+        return other.submit(done_and_closed, act).result(10)

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, transaction
 
 from mailer.models import Delivery
+
+T = TypeVar("T")
 
 with_many_writers = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one: nobody comes in between")
 
@@ -33,13 +35,20 @@ def committed_once_somebody_waits(
                 then()
         finally:
             is_done.set()
-            connection.close()
 
     with ThreadPoolExecutor(1) as other:
-        holding = other.submit(hold)
+        holding = other.submit(done_and_closed, hold)
         assert is_done.wait(30)
         yield
         holding.result()
+
+
+def done_and_closed(act: Callable[[], T]) -> T:
+    """For another thread: it leaves no connection open."""
+    try:
+        return act()
+    finally:
+        connection.close()
 
 
 def lock_delivery(delivery_id: int) -> None:
