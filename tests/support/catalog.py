@@ -35,11 +35,16 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w+\}|<[^>]*>")
 def extracted() -> Catalog:
     """What the sources say to people."""
     catalog = Catalog(domain="django", fuzzy=False)
-    for path in _files():
-        for _line, message, comments, context in extract("python", io.BytesIO(_as_python(path).encode()), KEYWORDS):
-            place = str(path.relative_to(ROOT)), 1
-            catalog.add(message, locations=[place], auto_comments=comments, context=context)
+    for path, message, comments, context in _said():
+        place = str(path.relative_to(ROOT)), 1
+        catalog.add(message, locations=[place], auto_comments=comments, context=context)
     return catalog
+
+
+def said_with_and_without_a_number() -> set[tuple[str, str | None]]:
+    """What the sources say both by itself and as one of a plural's forms, with its context."""
+    said = {(message, context) for _path, message, _comments, context in _said()}
+    return said & {(message[0], context) for message, context in said if isinstance(message, tuple)}
 
 
 def translated() -> Catalog:
@@ -91,6 +96,13 @@ def faults(message: Message) -> list[str]:
         f"{source!r} has other placeholders" for t in strings(message) if sorted(PLACEHOLDER.findall(t)) != wanted
     ]
     return wrong + ([f"{source!r} is fuzzy"] if message.fuzzy else [])
+
+
+def _said() -> Iterator[tuple[Path, Any, list[str], str | None]]:
+    """Each message of the sources with its file, comments and context; one with a plural is a tuple."""
+    for path in _files():
+        for _line, message, comments, context in extract("python", io.BytesIO(_as_python(path).encode()), KEYWORDS):
+            yield path, message, comments, context
 
 
 def _files() -> list[Path]:
