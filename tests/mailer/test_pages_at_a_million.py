@@ -17,10 +17,11 @@ from django.utils import timezone
 from core.models import User
 from core.paging import newest_first
 from mailer.delivery.counts import PAGES, move_counts
+from mailer.delivery.materialise import FIRST_CHUNK
 from mailer.delivery.schedule import run_schedule
 from mailer.delivery.transitions import change_status
 from mailer.delivery.work_left import work_left
-from mailer.models import Attempt, Delivery, Mailing, Suppression, deliveries_in, deliveries_of
+from mailer.models import Attempt, Delivery, Mailing, Suppression, attempts_of, deliveries_in, deliveries_of
 from tests.support.mailings import make_crowd, make_mailing, make_recipients
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +140,19 @@ def test_no_list_goes_through_what_others_have_that_is_newer(owner: User, strang
     assert max(looked_at.values()) < 200, looked_at
     # Each of the three with two looks at its last attempt.
     assert rows_of_pages(page, f"/mailings/{mailing.pk}/deliveries/?state=sent") == 3 * 3
+
+
+@ON_POSTGRES
+def test_the_planner_learns_of_a_mailings_attempts_as_its_deliveries_are_made(
+    owner: User, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    make_crowd(owner, 2 * FIRST_CHUNK)
+    mailing = change_status(make_mailing(owner).pk, "start", owner)
+    one = {"mailing": mailing, "number": 1, "status": "success", "started_at": timezone.now()}
+    Attempt.objects.bulk_create(Attempt(delivery=delivery, **one) for delivery in deliveries_of(mailing))
+    with django_capture_on_commit_callbacks(execute=True):
+        run_schedule()
+    assert rows_read(newest_first(attempts_of(mailing.pk))[:100]) == 100
 
 
 @ON_POSTGRES
