@@ -53,7 +53,8 @@ async def test_it_keeps_the_rate_with_any_number_of_workers(owner: User, site: S
     with SmtpServer() as server:
         site(server)
         await asyncio.gather(*(send(concurrency=CONNECTIONS) for _ in range(workers)))
-    assert rate_of(times(server)[100:]) == pytest.approx(200, rel=0.7)  # on a busy machine a mail is up to 1 s late
+    # These take 2.5 s; on a busy machine the first or the last of them is up to a second late.
+    assert 500 / 3.5 < rate_of(times(server)[100:]) < 500 / 1.5
     for span in (0.1, 1.0, 2.0):
         assert most_within(span, times(server)) <= 200 * (span + 1) + workers * CONNECTIONS
     assert set(accepted_by(server).values()) == {1}
