@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from hashlib import sha256
-from time import thread_time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.delivery.dkim import STRETCH, relaxed_body
-from tests.support.cost import untraced
+from tests.support.cost import cheapest
 
 BREAKS = (b"\r\n", b" \r\n", b"\t\r\n", b"  \r\n", b"\r\n \r\n", b" \n ", b" \r")
 BLANKS = (b" ", b"  ", b"\t", b" \t ", b"   \t", b"x ")
@@ -47,14 +45,3 @@ def test_white_space_in_the_text_does_not_make_a_large_file_dear() -> None:
     assert relaxed_body(body) == plainly_relaxed(body)
     relaxed, hashed = cheapest(lambda: relaxed_body(body)), cheapest(lambda: sha256(body))
     assert relaxed < 3 * hashed
-
-
-def cheapest(do: Callable[[], object]) -> float:
-    """Seconds of this thread's CPU, the least of some tries."""
-    taken = []
-    for _try in range(5):
-        with untraced():
-            began = thread_time()
-            do()
-            taken.append(thread_time() - began)
-    return min(taken)
