@@ -223,12 +223,13 @@ def pages_asked_with(act: str, paths: list[str]) -> tuple[list[Any], int]:
 def test_a_thousand_forged_tokens_do_nothing_and_ask_no_database(link: str, act: str) -> None:
     chance = random.Random(act)
     token = link[3:-1]
-    forged = [f"/u/{token_beside(token, chance)}/" for _time in range(1_000)]
-    pages, queries = pages_asked_with(act, forged)
-    assert {page.status_code for page in pages} == {404}
-    assert all("not complete" in page.content.decode() for page in pages)
-    assert queries == 0
-    assert not Suppression.objects.exists()
+    for _lot in range(10):  # PostgreSQL cuts off a transaction that says nothing for half a minute
+        forged = [f"/u/{token_beside(token, chance)}/" for _time in range(100)]
+        pages, queries = pages_asked_with(act, forged)
+        assert {page.status_code for page in pages} == {404}
+        assert all("not complete" in page.content.decode() for page in pages)
+        assert queries == 0
+        assert not Suppression.objects.exists()
     assert pages_asked_with(act, [link])[1] > 0
 
 
