@@ -6,6 +6,7 @@ Any doubt about the stream of replies ends the connection: garbage, a word that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Mapping
 
@@ -14,7 +15,7 @@ from mailer.delivery.connection import SettledTransaction, Transaction
 from mailer.delivery.outcome import Reply
 from mailer.delivery.patience import Patience
 from mailer.delivery.replies import BrokenStream, ReplyParser
-from mailer.delivery.steps import Steps, Timeouts
+from mailer.delivery.steps import GOING, GOOD, Steps, Timeouts
 from mailer.delivery.transaction import SmtpTransaction
 from mailer.delivery.wire import mail_command, rcpt_command, refused_here
 
@@ -28,7 +29,8 @@ class SmtpChannel(asyncio.Protocol):
     def __init__(
         self, transport: asyncio.Transport, extensions: Mapping[str, str], timeouts: Timeouts | None = None
     ) -> None:
-        self.news = asyncio.get_running_loop().create_future  # to ask for the loop each time costs as much again
+        self._loop = asyncio.get_running_loop()
+        self.news = self._loop.create_future  # to ask for the loop each time costs as much again
         self._transport = transport
         self._extensions = extensions
         self.takes_riders = "pipelining" in extensions
@@ -38,6 +40,8 @@ class SmtpChannel(asyncio.Protocol):
         self._under_way: list[SmtpTransaction] = []  # two at most: one handed over, and the one that rides behind it
         self._kept_back: SmtpTransaction | None = None  # until the end of the one before goes out
         self._owed: deque[SmtpTransaction] = deque()  # to whom the next replies belong
+        self._just_read: list[int] = []  # the codes in what was read last
+        self._just_settled: list[SmtpTransaction] = []  # since then: nobody has acted on what that said of them
         self._needs_reset = False
         self._trouble = ""
         self._patience = Patience(self._timeouts.shortest, self._give_up)
@@ -73,9 +77,10 @@ class SmtpChannel(asyncio.Protocol):
             self._trouble = "The connection was closed"
             self._transport.write(b"QUIT\r\n")
         try:
-            async with asyncio.timeout(self._timeouts.quit):
-                await self._lost.wait()
-        except TimeoutError:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeouts.quit):
+                    await self._lost.wait()
+        finally:
             self._transport.abort()
 
     # For its mails: see `Line`.
@@ -97,7 +102,7 @@ class SmtpChannel(asyncio.Protocol):
         self._transport.write(data)
         seconds = self._timeouts.chunk
         trouble = f"The server took nothing of the mail for {seconds:g} seconds"
-        timer = asyncio.get_running_loop().call_later(seconds, self.hang_up, trouble)
+        timer = self._loop.call_later(seconds, self.hang_up, trouble)
         try:
             await asyncio.sleep(0)  # a server that takes all at once must not keep the loop from others
             await self._can_write.wait()
@@ -106,12 +111,23 @@ class SmtpChannel(asyncio.Protocol):
 
     def is_settled(self, mail: SmtpTransaction, needs_reset: bool) -> None:
         self._under_way.remove(mail)
+        self._just_settled.append(mail)
         self._needs_reset = needs_reset
+
+    def distrust(self, trouble: str) -> None:
+        """One reply too many or too few: what was just read may not have been meant for whom it was given to.
+
+        Where all of it was a yes, it does not matter which was whose.
+        """
+        if not all(code in GOOD for code in self._just_read):
+            for mail in self._just_settled:
+                mail.doubt(trouble)
 
     def hang_up(self, trouble: str) -> None:
         """No more on this connection. The first trouble is the one that is told."""
         self._trouble = self._trouble or trouble
-        self._transport.abort()
+        if not self._transport.is_closing():  # in the middle of TLS's own goodbye it would break that off
+            self._transport.abort()
         self._can_write.set()
         self._owed.clear()
         for mail in self._under_way.copy():
@@ -141,28 +157,33 @@ class SmtpChannel(asyncio.Protocol):
     # The transport's.
 
     def data_received(self, data: bytes) -> None:
-        has_reply = False
+        self._just_read = codes = []
+        self._just_settled.clear()
+        owed = len(self._owed)  # what is said from here on can't be answered by what has been read
         try:
             for reply in self._parser.feed(data):
-                has_reply = True
-                if self._owed:
+                codes.append(reply.code)
+                if len(codes) <= owed and self._owed:
                     self._owed.popleft().take(reply)
                 else:
                     self._take_unasked(reply)
         except BrokenStream as error:
             self.hang_up(f"The server can't be understood: {error}")
-        if has_reply and self._owed:
+        if codes and self._owed:
             self._patience.renew(self._owed[0].awaited.seconds)
         elif not self._owed:
             self._patience.rest()
 
     def _take_unasked(self, reply: Reply) -> None:
-        if self._trouble:
-            self._transport.close()  # the answer to our QUIT, or what was on its way when we hung up
-        else:
-            if self._under_way:
-                self._under_way[0].heed_unasked(reply)
-            self.hang_up(f"The server said, unasked: {reply.code} {reply.text}")
+        if self._trouble:  # the answer to our QUIT, or what was on its way when we hung up
+            self._loop.call_soon(self._transport.close)  # TLS can't be ended while its data are being read
+            return
+        trouble = f"The server said, unasked: {reply.code} {reply.text}"
+        if reply.code != GOING:
+            self.distrust(trouble)
+        if self._under_way:
+            self._under_way[0].heed_unasked(reply)
+        self.hang_up(trouble)
 
     def eof_received(self) -> None:
         self.hang_up("The server closed the connection")

@@ -11,6 +11,7 @@ GOOD = range(200, 300)
 GO_AHEAD = range(354, 355)
 REFUSED = range(400, 600)
 NONE = range(0)  # whatever it is, it ends the transaction
+GOING = 421  # the server closes the connection; it may say so at any time (RFC 5321 §3.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,11 @@ class Steps:
         self.nothing = Step(Phase.DATA, "a mail to nobody", NONE, timeouts.body)
 
 
+def can_end(phase: Phase, reply: Reply) -> bool:
+    """Whether this reply can be one that ends a transaction there. One that can't may have been meant for another."""
+    return reply.code in REFUSED or (phase is Phase.BODY and reply.code in GOOD)
+
+
 def leaves_out_of_step(phase: Phase, reply: Reply) -> bool:
     """Whether the server, after this reply that ends a transaction, may not be where we believe it to be."""
-    is_known = reply.code in REFUSED or (phase is Phase.BODY and reply.code in GOOD)
-    return not is_known or reply.code in (421, 500, 501, 502, 503, 504, 555)
+    return not can_end(phase, reply) or reply.code in (GOING, 500, 501, 502, 503, 504, 555)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mailer.delivery.failpoints import reach
 from mailer.delivery.outcome import Outcome, Phase, Reply, classify_break, classify_reply, withheld
-from mailer.delivery.steps import GO_AHEAD, REFUSED, Step, Steps, leaves_out_of_step
+from mailer.delivery.steps import GO_AHEAD, GOING, GOOD, REFUSED, Step, Steps, can_end, leaves_out_of_step
 from mailer.delivery.wire import CHUNK, chunks, wire_format
 
 
@@ -36,6 +36,9 @@ class Line(Protocol):
 
     def is_settled(self, mail: SmtpTransaction, needs_reset: bool) -> None:
         """It has its outcome; `needs_reset` where the server must be told to forget it."""
+
+    def distrust(self, trouble: str) -> None:
+        """A reply can't have been meant for whom it was given to, so others may not have been either."""
 
     def hang_up(self, trouble: str) -> None: ...
 
@@ -133,8 +136,13 @@ class SmtpTransaction:
             self._end_by(step, reply)
 
     def heed_unasked(self, reply: Reply) -> None:
-        """A word of the server before it was given the end of the mail: it wants no more of it."""
-        self._settle(classify_reply(self._phase, reply))
+        """A word of the server while it is given the mail: it wants no more of it. One before that may be another's."""
+        if self._is_invited or reply.code == GOING:
+            self._settle(classify_reply(self._phase, reply))
+
+    def doubt(self, trouble: str) -> None:
+        """The reply that settled it may have been meant for another."""
+        self._outcome = classify_break(self._phase, trouble)
 
     def break_off(self, trouble: str) -> None:
         """There will be no more replies."""
@@ -156,6 +164,8 @@ class SmtpTransaction:
     def _end_by(self, step: Step, reply: Reply) -> None:
         outcome = classify_reply(step.phase, reply)
         if leaves_out_of_step(step.phase, reply):
+            if not can_end(step.phase, reply):
+                self._line.distrust(_said(reply))
             self._settle(outcome)
             self._line.hang_up(_said(reply))
         elif self._in_group and step in (self._steps.mail, self._steps.rcpt):
@@ -164,7 +174,7 @@ class SmtpTransaction:
             self._settle(outcome)
 
     def _wind_up(self, refusal: Outcome, step: Step, reply: Reply) -> None:
-        """The rest of a group after a refusal, which stays the outcome.
+        """The rest of a group after a refusal, which stays the outcome, unless that cannot have been its reply.
 
         DATA that was let through all the same must be followed by a single dot (RFC 2920 §3.1), where the server has
         refused the one recipient; else that might send an empty mail.
@@ -172,7 +182,11 @@ class SmtpTransaction:
         if step is self._steps.data and reply.code in GO_AHEAD and refusal.phase is Phase.RCPT:
             self._script.append((self._steps.nothing, b".\r\n"))
             self._line.say(self, b".\r\n")
-        elif reply.code not in REFUSED or reply.code == 421:
+        elif reply.code in GOOD and step is not self._steps.nothing:
+            self._line.distrust(_said(reply))
+            self._settle(classify_break(refusal.phase, _said(reply)))
+            self._line.hang_up(_said(reply))
+        elif reply.code not in REFUSED or reply.code == GOING:
             self._settle(refusal)
             self._line.hang_up(_said(reply))
         elif step in (self._steps.data, self._steps.nothing):

@@ -169,12 +169,12 @@ async def test_where_data_is_let_through_for_nobody_a_single_dot_follows(monkeyp
 
 
 async def test_without_a_sender_not_even_the_dot_is_said() -> None:
-    """Who refuses the sender, takes the recipient and wants the mail might send an empty one."""
+    """Who refuses the sender, takes the recipient and wants the mail might send an empty one, or has miscounted."""
     with SmtpServer(refuse_sender(550, "5.7.1 Not you"), takes_all_the_same("rcpt"), go_ahead_for_nobody()) as server:
         async with channel_to(server) as channel:
             refused = await deliver(channel, envelope(), Gate())
             assert not channel.is_usable
-    assert (refused.kind, refused.phase) == (Kind.REJECTED, Phase.MAIL)
+    assert (refused.kind, refused.scope, refused.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.MAIL)
     assert server.accepted == []
     assert server.to_nobody == []
 

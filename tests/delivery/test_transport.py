@@ -122,6 +122,25 @@ async def test_it_does_not_wait_for_a_server_that_stays_after_the_goodbye(author
 
 
 @pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_tls_ends_without_trouble(tls: str, authority: trustme.CA, caplog: pytest.LogCaptureFixture) -> None:
+    with SmtpServer(certificate=certificate(authority, "127.0.0.1"), implicit_tls=tls == "implicit") as server:
+        for _time in range(5):
+            await sent_through(await open_connection(entry(server, tls=tls)))
+    assert caplog.messages == []
+
+
+async def test_a_goodbye_that_is_cut_short_closes_the_connection() -> None:
+    with SmtpServer(silent_at("quit")) as server:
+        channel = await open_connection(entry(server))
+        leaving = asyncio.create_task(channel.quit())
+        await asyncio.sleep(0.01)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        assert channel._transport.is_closing()
+
+
+@pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 def test_it_works_on_uvloop_as_well(tls: str, authority: trustme.CA) -> None:
     async def send(server: SmtpServer) -> Kind:
