@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Max, Min
 
 from core.paging import newest_first
+from mailer.delivery.allowance import SPAN, Allowance
 from mailer.models import Attempt, Mailing, attempts_of
 from mailer.throttling import HeldTo, held_to
 
@@ -17,14 +19,32 @@ FEWEST = 20  # that tell a rate
 
 @dataclass(frozen=True)
 class Pace:
-    """How many seconds it takes, None where nothing has been sent yet to judge by; `limits` where those decide it."""
+    """How many seconds it takes, None where nothing has been sent yet to judge by.
+
+    `limits` where those decide it; `days` where a new account's cap does: how many it takes.
+    """
 
     seconds: int | None = None
     limits: HeldTo | None = None
+    days: int = 0
 
 
-def expected_pace(n: int, mailing: Mailing) -> Pace:
-    """Of so many mails of this mailing."""
+def expected_pace(n: int, mailing: Mailing, allowance: Allowance | None) -> Pace:
+    """Of so many mails of this mailing, with this allowance of its owner's."""
+    days = days_at_cap(n, allowance)
+    at_cap = round(days * SPAN.total_seconds())
+    pace = _pace_without_cap(n, mailing)
+    return Pace(at_cap, days=days) if at_cap > (pace.seconds or 0) else pace
+
+
+def days_at_cap(n: int, allowance: Allowance | None) -> int:
+    """How many days after the first of so many mails the last one goes, as far as a new account's cap decides it."""
+    if allowance is None or settings.SENDING_REQUIRES_APPROVAL:
+        return 0
+    return -(-max(0, n - allowance.left) // settings.NEW_ACCOUNT_DAILY_CAP)
+
+
+def _pace_without_cap(n: int, mailing: Mailing) -> Pace:
     rate = recent_rate(mailing)
     at_rate = None if rate is None else round(n / rate)
     limits = held_to(mailing.pk)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core.clock import db_now
+from mailer.delivery.allowance import allowance_of
 from mailer.domains.names import is_aligned
 from mailer.models import Mailing, SentTest
 from mailer.preflight.content import Looked, look_at
@@ -59,7 +60,8 @@ def preflight(mailing: Mailing, action: str) -> Preflight:
     crowd = crowd_of(mailing)
     content = look_at(mailing, crowd)
     begins = now if action == "start" else max(now, mailing.starts_at)
-    pace = expected_pace(crowd.reached, mailing) if crowd.reached else Pace()
+    allowance = allowance_of(mailing.owner_id, now)
+    pace = expected_pace(crowd.reached, mailing, allowance) if crowd.reached else Pace()
     has_ended = mailing.ends_at <= now
     who = sender_of(mailing)
     warnings = [
@@ -67,7 +69,7 @@ def preflight(mailing: Mailing, action: str) -> Preflight:
         *about_window(mailing, action, pace.seconds, begins),
         *about_sender(who.domain),
         *about_site(),
-        *about_account(mailing, crowd.reached, now),
+        *about_account(allowance, crowd.reached),
     ]
     return Preflight(
         crowd=crowd,

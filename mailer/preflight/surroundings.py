@@ -10,13 +10,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailer.delivery.allowance import Allowance, allowance_of
+from mailer.delivery.allowance import Allowance
 from mailer.delivery.transport import SMTP_BACKEND
 from mailer.domains.names import is_aligned, is_domain
 from mailer.durations import duration
 from mailer.models import Mailing
 from mailer.own_words import ENGINE
 from mailer.preflight.findings import Finding
+from mailer.preflight.pace import days_at_cap
 from mailer.stats.progress import NO_SENDER, sender_notice
 
 
@@ -56,26 +57,24 @@ def about_site() -> list[Finding]:
     return found
 
 
-def about_account(mailing: Mailing, n: int, now: datetime) -> list[Finding]:
+def about_account(allowance: Allowance | None, n: int) -> list[Finding]:
     """What the cap of a new account does to so many mails."""
-    allowance = allowance_of(mailing.owner_id, now)
     if allowance is None:
         return []
     if settings.SENDING_REQUIRES_APPROVAL:
         return [Finding(_("A new account sends nothing before a manager allows it: until then it waits."))]
-    return [Finding(_capped(allowance, n))] if n > allowance.left else []
+    days = days_at_cap(n, allowance)
+    return [Finding(_capped(allowance, days))] if days else []
 
 
-def _capped(allowance: Allowance, n: int) -> str:
-    most = settings.NEW_ACCOUNT_DAILY_CAP
-    days = -(-(n - allowance.left) // most)
+def _capped(allowance: Allowance, days: int) -> str:
     return ngettext(
         "A new account sends at most %(most)s mails a day. %(left)s go at once, the rest within about %(days)s day, "
         "or once a manager lifts the cap.",
         "A new account sends at most %(most)s mails a day. %(left)s go at once, the rest within about %(days)s days, "
         "or once a manager lifts the cap.",
         days,
-    ) % {"most": intcomma(most), "left": intcomma(allowance.left), "days": days}
+    ) % {"most": intcomma(settings.NEW_ACCOUNT_DAILY_CAP), "left": intcomma(allowance.left), "days": days}
 
 
 def about_window(mailing: Mailing, action: str, takes: int | None, begins: datetime) -> list[Finding]:

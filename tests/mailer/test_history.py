@@ -48,7 +48,13 @@ def test_it_has_a_word_for_every_act() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "english", "russian"),
-    [(0, "0 s", "0 с"), (59, "59 s", "59 с"), (60, "1 min 0 s", "1 мин 0 с"), (7384, "2 h 3 min", "2 ч 3 мин")],
+    [
+        (0, "0 s", "0 с"),
+        (59, "59 s", "59 с"),
+        (60, "1 min 0 s", "1 мин 0 с"),
+        (7384, "2 h 3 min", "2 ч 3 мин"),
+        (90_000, "1 d 1 h", "1 дн. 1 ч"),
+    ],
 )
 def test_it_tells_how_long(seconds: int, english: str, russian: str) -> None:
     assert duration(seconds) == english

@@ -8,6 +8,7 @@ const labels = fromServer("attempt-labels");
 const durations = fromServer("duration-formats");
 const phrases = fromServer("phrases").map(([pattern, sentence]) => [new RegExp(`^(?:${pattern})$`, "s"), sentence]);
 const mostRows = 100;
+const day = 24 * 3600; // seconds
 let leftOut = 0; // since the last snapshot
 let shownStatus = document.querySelector("[data-status]").dataset.status;
 let shownReason = null;
@@ -59,8 +60,8 @@ function showProgress(progress) {
 }
 
 function duration(seconds) {
-  const format = seconds < 60 ? durations.seconds : seconds < 3600 ? durations.minutes : durations.hours;
-  const parts = { h: Math.floor(seconds / 3600), min: Math.floor((seconds % 3600) / 60), s: seconds % 60 };
+  const format = seconds < 60 ? durations.seconds : seconds < 3600 ? durations.minutes : seconds < day ? durations.hours : durations.days;
+  const parts = { d: Math.floor(seconds / day), h: Math.floor((seconds % day) / 3600), min: Math.floor((seconds % 3600) / 60), s: seconds % 60 };
   return format.replace(/\{(\w+)\}/g, (_, part) => parts[part]);
 }
 

@@ -201,11 +201,28 @@ def test_that_no_sender_runs_is_said(owner: User, page: Client) -> None:
 def test_a_new_account_learns_what_its_cap_does(mailing: Mailing, owner: User, page: Client, settings: Any) -> None:
     User.objects.filter(pk=owner.pk).update(sending_allowed_at=None)
     settings.NEW_ACCOUNT_DAILY_CAP = 2
+    Mailing.objects.update(ends_at=db_now() + timedelta(days=7))
     (said,) = warnings(page, mailing)
     assert "2 go at once, the rest within about 1 day" in said
     settings.SENDING_REQUIRES_APPROVAL = True
     (said,) = warnings(page, mailing)
     assert "until then it waits" in said
+
+
+def test_a_cap_that_does_not_get_done_within_the_window_is_said(
+    mailing: Mailing, owner: User, page: Client, settings: Any
+) -> None:
+    User.objects.filter(pk=owner.pk).update(sending_allowed_at=None)
+    settings.NEW_ACCOUNT_DAILY_CAP = 1
+    Mailing.objects.update(ends_at=db_now() + timedelta(hours=49))
+    too_short, capped = warnings(page, mailing)
+    assert "too short: it will take about 2 d 2 h, and 2 d 0 h are left" in too_short
+    assert "within about 2 days" in capped
+    text = shown(page, mailing).content.decode()
+    assert "It will take about 2 days at a new account’s cap." in text
+    assert "not known yet" not in text
+    Mailing.objects.update(ends_at=db_now() + timedelta(hours=51))
+    assert len(warnings(page, mailing)) == 1
 
 
 def test_how_long_it_takes_is_told_by_the_last_mailing(owner: User, page: Client) -> None:
