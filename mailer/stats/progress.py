@@ -11,7 +11,7 @@ from django.db.models import Sum
 
 from core.clock import db_now
 from core.paging import newest_first
-from mailer.delivery.allowance import Allowance, owners_held_back
+from mailer.delivery.allowance import Allowance, allowance_of
 from mailer.models import Delivery, Mailing, MailingCount, Worker, attempts_of
 from mailer.rates import Rate
 from mailer.reasons import NO_REASON
@@ -76,6 +76,7 @@ class Progress(Standing):
     seconds_left: int | None  # until everything now due has been tried; None where it can't be told
     reason: Reason | None
     limit: str = ""  # the rate that it is held to, as `Rate.code`
+    window_closes_first: bool = False  # before those seconds are over
 
 
 def mailing_progress(mailing_id: int) -> Progress:
@@ -84,18 +85,20 @@ def mailing_progress(mailing_id: int) -> Progress:
     standing = standings([mailing_id])[mailing_id]
     counts = standing.counts
     sending = mailing.status == Status.SENDING
-    rate = _rate(mailing_id, db_now()) if sending else 0.0
-    due = counts[State.QUEUED] + counts[State.SENDING]
+    now = db_now()
+    rate = _rate(mailing_id, now) if sending else 0.0
     limit = held_to(mailing_id).rate
-    speed = _speed(rate, limit) if sending else 0.0
+    allowance = allowance_of(mailing.owner_id, now) if sending else None
+    seconds_left = _seconds_left(mailing, counts, _speed(rate, limit), allowance) if sending else None
     return Progress(
         counts=counts,
         total=standing.total,
         status=mailing.status,
         rate=rate,
-        seconds_left=round(due / speed) if speed and due and mailing.materialised_at else None,
-        reason=_reason(mailing, counts),
+        seconds_left=seconds_left,
+        reason=_reason(mailing, counts, allowance),
         limit=limit.code if limit else "",
+        window_closes_first=seconds_left is not None and now + timedelta(seconds=seconds_left) > mailing.ends_at,
     )
 
 
@@ -146,7 +149,14 @@ def _speed(rate: float, limit: Rate | None) -> float:
     return min(rate, limit.per_second) if rate else limit.per_second
 
 
-def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
+def _seconds_left(mailing: Mailing, counts: dict[str, int], speed: float, allowance: Allowance | None) -> int | None:
+    """None where nothing goes, deliveries are still being made, or the cap of a new account holds some back."""
+    due = counts[State.QUEUED] + counts[State.SENDING]
+    is_capped = allowance is not None and counts[State.QUEUED] > allowance.left
+    return round(due / speed) if speed and due and mailing.materialised_at and not is_capped else None
+
+
+def _reason(mailing: Mailing, counts: dict[str, int], allowance: Allowance | None) -> Reason | None:
     match mailing.status:
         case Status.DRAFT:
             return Reason(HELD, str(mailing.why)) if mailing.why != NO_REASON else None
@@ -155,18 +165,18 @@ def _reason(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
         case Status.SCHEDULED:
             return sender_notice()
         case Status.SENDING:
-            return sender_notice() or _waiting(mailing, counts)
+            return sender_notice() or _waiting(mailing, counts, allowance)
         case _:
             return Reason(ENDED, str(mailing.why)) if mailing.why != NO_REASON else None
 
 
-def _waiting(mailing: Mailing, counts: dict[str, int]) -> Reason | None:
+def _waiting(mailing: Mailing, counts: dict[str, int], allowance: Allowance | None) -> Reason | None:
     if mailing.materialised_at is None:
         return Reason(MAKING)
     if counts[State.SENDING]:
         return None
-    if held_back := owners_held_back([mailing.owner_id], db_now()).get(mailing.owner_id):
-        return held_back_reason(held_back)
+    if allowance is not None and allowance.left == 0:
+        return held_back_reason(allowance)
     if not (counts[State.QUEUED] or counts[State.DEFERRED]):
         return None
     waiting = Delivery.objects.filter(mailing=mailing, state__in=Delivery.WAITING).order_by("next_attempt_at")

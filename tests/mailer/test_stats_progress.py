@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
 
 from core.clock import db_now, shifted
 from core.models import User
@@ -11,7 +13,9 @@ from mailer.delivery.ledger import record
 from mailer.delivery.schedule import run_schedule
 from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Worker
+from mailer.rates import MINUTE, Rate
 from mailer.stats import progress as stats
+from mailer.throttling import set_rate
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import ACCEPTED, DEFERRED, LOST, a_worker, claimed, result
 
@@ -83,6 +87,39 @@ def test_it_says_that_no_further_try_fits_into_the_window(mailing: Mailing) -> N
     Mailing.objects.update(ends_at=ends_at)
     record(worker, [result(claim, DEFERRED) for claim in claimed(worker)])
     assert stats.mailing_progress(mailing.pk).reason == stats.Reason(stats.NO_MORE_TRIES, at=ends_at)
+
+
+def test_no_time_is_left_to_tell_where_a_cap_holds_the_rest_back(mailing: Mailing, owner: User, settings: Any) -> None:
+    owner.sending_allowed_at = None
+    owner.save()
+    worker = a_worker()
+    run_schedule()
+    settings.NEW_ACCOUNT_DAILY_CAP = 21
+    sent_by(worker, 1)
+    assert stats.mailing_progress(mailing.pk).seconds_left is not None
+    settings.NEW_ACCOUNT_DAILY_CAP = 5
+    sent_by(worker, 1)
+    assert stats.mailing_progress(mailing.pk).seconds_left is None
+    sent_by(worker, 3)
+    progress = stats.mailing_progress(mailing.pk)
+    assert (progress.rate > 0, progress.seconds_left) == (True, None)
+    assert progress.reason is not None
+    assert progress.reason.code == stats.AT_CAP
+
+
+def test_it_says_that_the_window_closes_first(mailing: Mailing, owner: User, client: Client) -> None:
+    def is_shown() -> bool:
+        text = client.get(f"/mailings/{mailing.pk}/").content.decode()
+        return 'id="closes-first">the window closes first' in text
+
+    client.force_login(owner)
+    run_schedule()
+    set_rate(owner, Rate(1, MINUTE), mailing)
+    for minutes, is_too_late in ((25, False), (15, True)):
+        Mailing.objects.update(ends_at=db_now() + timedelta(minutes=minutes))
+        progress = stats.mailing_progress(mailing.pk)
+        assert (progress.seconds_left, progress.window_closes_first) == (20 * 60, is_too_late)
+        assert is_shown() == is_too_late
 
 
 def test_a_dead_worker_is_no_sender(mailing: Mailing) -> None:

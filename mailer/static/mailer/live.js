@@ -56,6 +56,8 @@ function showProgress(progress) {
   set("total", progress.total.toLocaleString(language));
   set("rate", progress.rate.toLocaleString(language, { maximumFractionDigits: 1, minimumFractionDigits: 1 }));
   set("left", progress.seconds_left === null ? "–" : duration(progress.seconds_left));
+  const closesFirst = document.getElementById("closes-first");
+  if (closesFirst) closesFirst.hidden = !progress.window_closes_first;
   if (progress.percent % 25 === 0) set("summary", `${progress.percent} %`);
 }
 
