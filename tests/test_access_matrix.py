@@ -58,6 +58,8 @@ MATRIX = {
     "mailing_action": "L 200 404 200 200 | L R 404 R R",
     "mailing_audience": "L 200 404 404 200 | L R 404 404 R",
     "mailing_choose": "L R 404 404 R | L R 404 404 R",
+    "mailing_content": "L 200 404 200 200 | L 405 405 405 405",
+    "mailing_content_preview": "L 200 404 200 200 | L 405 405 405 405",
     "mailing_create": "L 200 200 200 200 | L 200 200 200 200",
     "mailing_delete": "L 200 404 404 200 | L R 404 404 R",
     "mailing_detail": "L 200 404 200 200 | L 405 405 405 405",

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core.access import SignedInRequest, owned, seen, unless_gone
 from core.fence import fenced
 from mailer.models import Attachment, Message
-from mailer.writing.addresses import attachment_of
+from mailer.writing.addresses import picture_at
 from mailer.writing.attaching import attach, attachments_of, detach
 
 
@@ -66,8 +66,7 @@ def as_download(data: bytes, name: str) -> HttpResponse:
 @login_not_required  # the address is signed, and known to whoever was shown the preview
 @require_safe
 async def picture(request: HttpRequest, token: str) -> HttpResponse:
-    key = attachment_of(token, timezone.localdate())
-    found = await Attachment.objects.filter(pk=key).exclude(content_id="").afirst() if key else None
+    found = await picture_at(token, timezone.localdate()).afirst()
     if found is None:
         raise Http404
     response = fenced(HttpResponse(bytes(found.data), content_type=found.content_type))

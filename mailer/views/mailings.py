@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -36,8 +37,8 @@ from mailer.locks import locked_mailing, locked_message
 from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
 from mailer.not_sent import not_sent
 from mailer.own_words import ENGINE
-from mailer.preflight.report import sender_of
 from mailer.search import matching
+from mailer.senders import sender
 from mailer.stats.attempts import newest_attempts
 from mailer.stats.progress import Progress, delivery_counts, mailing_progress
 from mailer.throttling import held_to, set_rate
@@ -204,7 +205,7 @@ def _detail(user: User, mailing: Mailing) -> dict[str, Any]:
         "attempts": newest_attempts(mailing.pk),
         "audience_size": size,
         "pace": _pace(user, mailing, progress, size),
-        "sender": sender_of(mailing),
+        "sender": _sender(mailing),
         "actions": actions,
         "asks_for_end": ended and "start" in actions,
         "not_sent": _not_sent(user, mailing, progress, ended) if mailing.is_launched else None,
@@ -214,6 +215,13 @@ def _detail(user: User, mailing: Mailing) -> dict[str, Any]:
         "durations": duration_formats(),
         "phrases": ENGINE.for_scripts(),
     }
+
+
+def _sender(mailing: Mailing) -> tuple[str, str]:
+    """Name and address from which it goes out; of a launched one those that were frozen."""
+    if mailing.is_launched:
+        return parseaddr(mailing.content.from_email)
+    return parseaddr(sender(mailing.from_name, mailing.from_address))
 
 
 def _pace(user: User, mailing: Mailing, progress: Progress, to_mail: int | None) -> dict[str, Any]:

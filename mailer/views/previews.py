@@ -1,4 +1,4 @@
-"""A message as a recipient would get it: what is saved, and what is being typed."""
+"""A message as a recipient would get it: what is saved, what is typed, and what a mailing has frozen."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.access import SignedInRequest, owned, seen, visible_to
 from core.fence import fenced
 from mailer.merge_tags import BARE_EXAMPLE, EXAMPLE, TemplateProblem
-from mailer.models import Message, Recipient
+from mailer.models import Attachment, FrozenAttachment, MailingContent, Message, Recipient
 from mailer.search import matching
 from mailer.writing.addresses import picture_addresses
-from mailer.writing.attaching import attachments_of
-from mailer.writing.checks import check, told
+from mailer.writing.attaching import attachments_of, frozen_attachments_of
+from mailer.writing.checks import Checked, check, told
 from mailer.writing.files import MOST_BYTES, MOST_FILES
 from mailer.writing.filling import Filled, Person, filled
+from mailer.writing.finish import Finished
 from mailer.writing.pictures import with_addresses
 
 OFFERED = 20  # recipients at a time
@@ -36,14 +37,14 @@ TYPED = ("subject", "kind", "body", "alternative")
 async def preview(request: SignedInRequest, pk: int) -> HttpResponse:
     """GET shows what is saved, POST what is typed in the form, which is saved nowhere."""
     if request.method != "POST":
-        return await _shown(request, await seen(request, Message.objects.all(), pk))
-    return await _shown(request, _typed(request, await owned(request, Message.objects.all(), pk)))
+        return await shown(request, await seen(request, Message.objects.all(), pk))
+    return await shown(request, _typed(request, await owned(request, Message.objects.all(), pk)))
 
 
 @xframe_options_sameorigin
 @require_POST
 async def preview_new(request: SignedInRequest) -> HttpResponse:
-    return await _shown(request, _typed(request, Message(owner=request.user)))
+    return await shown(request, _typed(request, Message(owner=request.user)))
 
 
 @require_safe
@@ -90,10 +91,11 @@ def _typed(request: SignedInRequest, message: Message) -> Message:
     return message
 
 
-async def _shown(request: SignedInRequest, message: Message) -> HttpResponse:
+async def shown(request: SignedInRequest, message: Message, frozen: MailingContent | None = None) -> HttpResponse:
+    """The message, or what a mailing has frozen of it, in the way that is asked for."""
     asked = request.POST if request.method == "POST" else request.GET
     view = asked.get("view", "html")
-    context = await sync_to_async(_seen_by)(request, message, asked.get("recipient", ""))
+    context = await sync_to_async(_seen_by)(request, message, frozen, asked.get("recipient", ""))
     if view == "checks":
         return render(request, "mailer/messages/_checks.html", context)
     if view == "made":  # the plain text that is made from the body, its merge tags still in it
@@ -109,13 +111,20 @@ async def _shown(request: SignedInRequest, message: Message) -> HttpResponse:
     return fenced(HttpResponse(_as_page(mail.html)), f"{pictures} https:" if "pictures" in asked else pictures)
 
 
-def _seen_by(request: SignedInRequest, message: Message, recipient: str) -> dict[str, Any]:
-    """The message filled in for one of its owner's recipients or an example, with what is wrong or may be."""
-    attachments = list(attachments_of(message.pk))
-    checked = check(message, {one.content_id for one in attachments})
+def _seen_by(
+    request: SignedInRequest, message: Message, frozen: MailingContent | None, recipient: str
+) -> dict[str, Any]:
+    """It filled in for one of its owner's recipients or an example, with what is wrong or may be."""
+    attachments: list[Attachment] | list[FrozenAttachment]
+    if frozen is None:
+        attachments = list(attachments_of(message.pk))
+        subject, checked = message.subject, check(message, {one.content_id for one in attachments})
+    else:
+        attachments = list(frozen_attachments_of(frozen.pk))
+        subject, checked = frozen.subject, Checked(Finished(frozen.body, frozen.html))
     mail = problem = None
     try:
-        mail = filled(message.subject, checked.finished, person_of(request, message, recipient))
+        mail = filled(subject, checked.finished, person_of(request, message, recipient))
     except TemplateProblem as raised:
         problem = told(raised)
     if mail:

@@ -14,13 +14,18 @@ from django.utils.translation import gettext as _
 
 from mailer.delivery.insert_select import insert_select
 from mailer.locks import locked_message
-from mailer.models import Attachment
+from mailer.models import Attachment, FrozenAttachment
 from mailer.writing.files import MOST_BYTES, MOST_FILES, CleanFile, FileRefused, clean_file
 
 
 def attachments_of(message_id: int | None) -> QuerySet[Attachment]:
     """Without what is in them: that is megabytes."""
     return Attachment.objects.filter(message=message_id).defer("data").order_by("pk")
+
+
+def frozen_attachments_of(mailing_id: int) -> QuerySet[FrozenAttachment]:
+    """Like those of a message."""
+    return FrozenAttachment.objects.filter(frozen_content=mailing_id).defer("data").order_by("pk")
 
 
 @transaction.atomic

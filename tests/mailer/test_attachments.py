@@ -13,7 +13,7 @@ from django.utils import timezone
 from core.models import User
 from mailer.delivery.transitions import change_status
 from mailer.models import Attachment, FrozenAttachment, Message
-from mailer.writing.addresses import attachment_of, picture_addresses
+from mailer.writing.addresses import picture_addresses, picture_at
 from tests.support.mailings import make_mailing, make_recipients
 
 pytestmark = pytest.mark.django_db
@@ -127,9 +127,9 @@ def test_a_picture_is_shown_by_its_signed_address_for_a_day(page: Client, messag
     assert response["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
     assert Client().get(address[:-3] + "AB/").status_code == 404
     token = address.split("/")[-2]
-    assert attachment_of(token, today + timedelta(days=1)) == Attachment.objects.get().pk
-    assert attachment_of(token, today + timedelta(days=2)) is None
-    assert attachment_of("1.1:x", today) is None
+    assert picture_at(token, today + timedelta(days=1)).get() == Attachment.objects.get()
+    assert not picture_at(token, today + timedelta(days=2)).exists()
+    assert not picture_at("1.1:x", today).exists()
 
 
 def test_a_copy_of_the_message_has_them_too(page: Client, owner: User, message: Message) -> None:

@@ -66,5 +66,6 @@ def _asked(name: str) -> list[str]:
 
 def _pk(name: str, keys: dict[str, int]) -> int:
     kind = name.partition("_")[0]
-    under_way = kind in ("delivery", "attempt") or name in ("mailing_action", "mailing_detail")
+    launched = ("mailing_action", "mailing_content", "mailing_content_preview", "mailing_detail")
+    under_way = kind in ("delivery", "attempt") or name in launched
     return keys["sending" if under_way else kind]
