@@ -87,6 +87,21 @@ def test_a_new_user_is_shown_three_steps(page: Client, owner: User) -> None:
     assert "Three steps" not in text_of(page)
 
 
+def test_the_figures_agree_with_their_words_in_number(page: Client, manager: User, owner: User) -> None:
+    make_recipients(owner, "ana@example.com")
+    assert '<span class="figure-large">1</span><span class="muted small">Recipient</span>' in text_of(page)
+    page.force_login(manager)
+    assert ">Unique recipient</span>" in text_of(page, "/?whose=everybody")
+    make_recipients(owner, "ben@example.com")
+    assert ">Unique recipients</span>" in text_of(page, "/?whose=everybody")
+    page.logout()
+    assert ">Unique recipients</span>" in text_of(page)
+
+
+def test_the_example_shows_no_attempt_with_a_status_that_none_has(client: Client) -> None:
+    assert "state-badge state-deferred" not in text_of(client)
+
+
 def test_the_figures_are_ones_own(page: Client, owner: User, stranger: User) -> None:
     started(stranger)
     started(owner)
