@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -60,13 +61,15 @@ def _found(request: SignedInRequest) -> QuerySet[Suppression]:
 @require_safe
 async def suppression_list(request: SignedInRequest) -> HttpResponse:
     page = await page_by_key(_found(request), request.GET.get("older"), request.GET.get("newer"))
+    list_shown = shown_list(request)
+    add_url = reverse("suppression_add", query={"whose": SITE} if list_shown == SITE else None)
     context = {
         "page": page,
         "search": request.GET.get("q", "").strip(),
         "reason": request.GET.get("reason", ""),
         "reasons": [*Suppression.Reason.choices, (LIFTED, gettext_lazy("Lifted"))],
-        "whose": shown_list(request),
-        "may_add": shown_list(request) != EVERYBODY,
+        "whose": list_shown,
+        "add_url": "" if list_shown == EVERYBODY else add_url,
     }
     return render(request, "mailer/suppressions/list.html", context)
 

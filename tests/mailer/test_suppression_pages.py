@@ -235,6 +235,14 @@ def test_a_superuser_keeps_the_sites_list(client: Client, superuser: User, maili
     assert not Suppression.objects.filter(lifted_at=None).exists()
 
 
+def test_the_sites_empty_list_leads_to_the_sites_form(client: Client, superuser: User) -> None:
+    client.force_login(superuser)
+    site, own = (client.get(f"/suppressions/{query}").content.decode() for query in ("?whose=site", ""))
+    assert (site.count(f'href="{ADD}?whose=site"'), own.count(f'href="{ADD}"')) == (2, 2)
+    assert "is put here by itself" in own
+    assert "is put here by itself" not in site
+
+
 def test_a_manager_sees_everybodys_and_changes_none(client: Client, manager: User, owner: User) -> None:
     suppress_for(owner, ANA)
     suppress_for(None, BEN)
