@@ -6,9 +6,12 @@ from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -121,7 +124,8 @@ def _delete(pk: int) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 async def delete_message(request: SignedInRequest, pk: int) -> HttpResponse:
     message = await owned(request, Message.objects.all(), pk)
-    uses = [mailing async for mailing in Mailing.objects.filter(message=message).order_by("-pk")[:20]]
+    launched_first = Mailing.objects.filter(message=message).order_by(F("launched_at").desc(nulls_last=True), "-pk")
+    uses = [mailing async for mailing in launched_first[:20]]
     if request.method == "POST" and not uses:
         try:
             await unless_gone(_delete, pk)
@@ -139,10 +143,16 @@ async def delete_message(request: SignedInRequest, pk: int) -> HttpResponse:
 
 
 def _what_deleting_does(uses: list[Mailing]) -> list[str]:
+    """`uses` has those first that were launched."""
     if not uses:
         return [_("No mailing uses it. It will be gone for good.")]
-    numbers = ", ".join(f"#{mailing.pk}" for mailing in uses)
-    return [
-        _("It cannot be deleted: mailings use it (%(numbers)s). Delete those that are drafts first.")
-        % {"numbers": numbers}
-    ]
+    if launched := [mailing for mailing in uses if mailing.is_launched]:
+        words = _("It is kept, because mailings that have been launched are, and they use it: {mailings}.")
+        return [format_html(words, mailings=_links(launched))]
+    words = _("It cannot be deleted while drafts use it: {mailings}. Delete them first.")
+    return [format_html(words, mailings=_links(uses))]
+
+
+def _links(mailings: list[Mailing]) -> SafeString:
+    links = ((reverse("mailing_detail", args=[mailing.pk]), mailing.pk) for mailing in mailings)
+    return format_html_join(", ", '<a href="{}">#{}</a>', links)

@@ -57,7 +57,7 @@ def test_a_message_that_a_mailing_takes_up_stays(message: Message, page: Client,
     with committed_once_somebody_waits(take_up):
         response = page.post(address.format(message.pk), {"post": "yes"}, follow=True)
     said = text_of(response)
-    assert "It cannot be deleted: mailings use it" in said or "Cannot delete message" in said
+    assert "It cannot be deleted while drafts use it" in said or "Cannot delete message" in said
     assert Mailing.objects.get().message == message
 
 

@@ -7,7 +7,8 @@ import pytest
 from django.test import AsyncClient, Client
 
 from core.models import User
-from mailer.models import Message
+from mailer.delivery.transitions import change_status
+from mailer.models import Mailing, Message
 from tests.support.mailings import make_mailing, make_recipients
 
 pytestmark = pytest.mark.django_db
@@ -112,8 +113,24 @@ def test_it_keeps_what_a_mailing_uses(owner: User, client: Client) -> None:
     client.force_login(owner)
     response = client.post(f"/messages/{mailing.message_id}/delete/")
     assert response.status_code == 409
-    assert f"#{mailing.pk}" in response.content.decode()
+    link = f'<a href="/mailings/{mailing.pk}/">#{mailing.pk}</a>'
+    assert f"while drafts use it: {link}. Delete them first." in response.content.decode()
     assert Message.objects.exists()
+
+
+def test_it_is_kept_for_good_where_a_mailing_was_launched(owner: User, client: Client) -> None:
+    make_recipients(owner, "ana@example.com")
+    launched = change_status(make_mailing(owner).pk, "start", owner)
+    Mailing.objects.create(
+        owner=owner, message=launched.message, starts_at=launched.starts_at, ends_at=launched.ends_at
+    )
+    client.force_login(owner)
+    text = client.get(f"/messages/{launched.message_id}/delete/").content.decode()
+    assert (
+        f'It is kept, because mailings that have been launched are, and they use it: <a href="/mailings/{launched.pk}/">#{launched.pk}</a>.'
+        in text
+    )
+    assert "Delete them first" not in text
 
 
 @pytest.mark.parametrize("page", ["", "edit/", "delete/"])
