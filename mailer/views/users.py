@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import aget_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from core.access import SignedInRequest
@@ -30,7 +31,7 @@ DONE = {
     "unblock": _("%(user)s may sign in again. Paused mailings wait to be resumed."),
 }
 NEW, BLOCKED = "new", "blocked"
-KINDS = {NEW: _("New accounts"), BLOCKED: _("Blocked")}
+KINDS = {NEW: _("New accounts"), BLOCKED: pgettext_lazy("accounts", "Blocked")}
 
 
 @require_safe
