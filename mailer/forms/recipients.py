@@ -72,6 +72,8 @@ def _taken_by(existing: Recipient) -> ValidationError:
 class ImportForm(forms.Form):
     """A CSV file, or its text pasted."""
 
+    one_of = ("file", "pasted")  # is needed, so that neither is called optional
+
     file = forms.FileField(label=gettext_lazy("CSV file"), required=False)
     pasted = forms.CharField(
         label=gettext_lazy("or paste it here"),

@@ -57,6 +57,11 @@ def test_it_imports_a_file_that_lies_on_the_disk(page: Client, settings: Any) ->
     assert list(Recipient.objects.order_by("pk").values_list("full_name", flat=True)) == ["Anna", "Zoë"]
 
 
+def test_of_two_fields_of_which_one_is_needed_neither_is_called_optional(page: Client) -> None:
+    assert "(optional)" not in page.get(PAGE).content.decode()
+    assert page.get("/suppressions/add/").content.decode().count("(optional)") == 2  # the reason and the note
+
+
 def test_it_imports_what_is_pasted(page: Client) -> None:
     page.post(PAGE, {"pasted": "ana@example.com;Ana\n"})
     assert Recipient.objects.get().full_name == "Ana"

@@ -93,6 +93,8 @@ async def test_it_shows_the_inbox_without_sign_in(inbox: Store, async_client: As
     page = (await async_client.get("/mailcatcher/?q=ana")).content.decode()
     assert "Привет" in page
     assert "Other" not in page
+    page = (await async_client.get("/mailcatcher/?q=absent")).content.decode()
+    assert ("Nothing found" in page, "No mail here" in page) == (True, False)
     mail = next(mail for mail in inbox.newest() if b"ana@" in mail.source())
     assert "Болт" in (await async_client.get(f"/mailcatcher/{mail.key}/")).content.decode()
 
