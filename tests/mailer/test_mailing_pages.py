@@ -11,6 +11,7 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.lease import renew_lease
 from mailer.delivery.ledger import record
+from mailer.delivery.schedule import run_schedule
 from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Delivery, Mailing, Message
 from mailer.reasons import LOGIN_REFUSED, StatusReason
@@ -296,3 +297,12 @@ def test_home_shows_what_is_under_way(mailing: Mailing, owner: User, page: Clien
     shown = text_of(page, "/")
     assert "Under way" in shown
     assert "Later" in shown
+
+
+def test_that_a_window_ended_with_mail_unsent_is_a_warning(mailing: Mailing, page: Client, owner: User) -> None:
+    change_status(mailing.pk, "start", owner)
+    with shifted(timedelta(hours=2)):
+        run_schedule()
+    notice = text_of(page, f"/mailings/{mailing.pk}/").partition('<div class="alert mb-4 ')[2]
+    assert notice.startswith("alert-warning")
+    assert "The window ended with 3 not sent." in notice
