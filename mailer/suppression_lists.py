@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from mailer.addresses import address_key, clean_address
 from mailer.consent import Ground, suppress
+from mailer.exporting.cells import without_fence
 from mailer.importing.judging import HEADINGS, SHOWN, InvalidRow
 from mailer.importing.reading import opened
-from mailer.suppression_export import without_fence
 
 BATCH = 1_000  # addresses in one transaction; senders record in between
 MOST_INVALID = 500  # rows kept of those that were left out

@@ -42,6 +42,7 @@ recipient_urls = [
     path("recipients/", recipients.recipient_list, name="recipient_list"),
     path("recipients/new/", recipients.create_recipient, name="recipient_create"),
     path("recipients/import/", recipients.import_page, name="recipient_import"),
+    path("recipients/export/", recipients.export_recipients, name="recipient_export"),
     path("recipients/<int:pk>/", recipients.recipient_detail, name="recipient_detail"),
     path("recipients/<int:pk>/edit/", recipients.edit_recipient, name="recipient_edit"),
     path("recipients/<int:pk>/delete/", recipients.delete_recipient, name="recipient_delete"),
@@ -91,10 +92,12 @@ mailing_urls = [
     path("mailings/<int:pk>/content/", content.content_page, name="mailing_content"),
     path("mailings/<int:pk>/content/preview/", content.content_preview, name="mailing_content_preview"),
     path("mailings/<int:pk>/deliveries/", attempts.delivery_list, name="delivery_list"),
+    path("mailings/<int:pk>/deliveries/export/", attempts.export_deliveries, name="delivery_export"),
     path("mailings/<int:pk>/deliveries/<int:delivery_pk>/", attempts.delivery_detail, name="delivery_detail"),
     path("mailings/<int:pk>/choose/<str:choice>/", choices.choose, name="mailing_choose"),
     path("mailings/<int:pk>/deliveries/<int:delivery_pk>/<str:choice>/", choices.choose_one, name="delivery_choose"),
     path("mailings/<int:pk>/attempts/", attempts.attempt_list, name="attempt_list"),
+    path("mailings/<int:pk>/attempts/export/", attempts.export_attempts, name="attempt_export"),
     path("mailings/<int:pk>/<str:action>/", mailings.change_mailing_status, name="mailing_action"),
 ]
 

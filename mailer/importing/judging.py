@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from mailer.addresses import address_key, clean_address
+from mailer.exporting.cells import without_fence
 
 SHOWN = 80  # characters of an invalid row
 
@@ -115,7 +116,7 @@ def _person(row: Row, columns: tuple[str, ...], beginning: str) -> PersonRow:
     cells = row.cells
     if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
         raise InvalidCells(_("There are more cells than columns."))
-    values = {column: cell.strip() for column, cell in zip(columns, cells, strict=False)}
+    values = {column: without_fence(cell.strip()) for column, cell in zip(columns, cells, strict=False)}
     for column, limit in LIMITS.items():
         if len(values.get(column, "")) > limit:
             raise InvalidCells(_("A cell is too long: at most %(limit)d characters.") % {"limit": limit})

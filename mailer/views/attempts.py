@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from asgiref.sync import sync_to_async
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpResponse
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import aget_object_or_404, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
@@ -13,6 +13,7 @@ from core.access import SignedInRequest, owns, seen
 from core.paging import page_by_key
 from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
+from mailer.exporting import ATTEMPTS, DELIVERIES, csv_file
 from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, attempts_of, deliveries_in, deliveries_of
 from mailer.search import matching
 from mailer.stats.large import counted_lately
@@ -25,7 +26,7 @@ PERHAPS_TWICE = "twice"  # beside the states in the list's filter
 async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
     mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     state, search = request.GET.get("state", ""), request.GET.get("q", "").strip()
-    deliveries = matching(_of_state(mailing, state), search, "email", "full_name")
+    deliveries = _found(mailing, state, search)
     choices = possible_choices(mailing, state) if owns(request.user, mailing) else []
     found_count = await _count(mailing, deliveries, state, search) if choices else 0
     last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
@@ -43,6 +44,18 @@ async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
         "found_count": found_count,
     }
     return render(request, "mailer/mailings/deliveries.html", context)
+
+
+@require_safe
+async def export_deliveries(request: SignedInRequest, pk: int) -> StreamingHttpResponse:
+    """The list as it is shown, as CSV."""
+    mailing = await seen(request, Mailing.objects.all(), pk)
+    found = _found(mailing, request.GET.get("state", ""), request.GET.get("q", "").strip())
+    return csv_file(f"mailing-{pk}-deliveries", found.defer("merge_data"), DELIVERIES)
+
+
+def _found(mailing: Mailing, state: str, search: str) -> QuerySet[Delivery]:
+    return matching(_of_state(mailing, state), search, "email", "full_name")
 
 
 def _of_state(mailing: Mailing, state: str) -> QuerySet[Delivery]:
@@ -89,9 +102,20 @@ async def _suppression(mailing: Mailing, delivery: Delivery) -> Suppression | No
 async def attempt_list(request: SignedInRequest, pk: int) -> HttpResponse:
     mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     status = request.GET.get("status", "")
-    attempts = attempts_of(mailing.pk).prefetch_related("delivery")  # a join may be planned badly
-    if status in Attempt.Status.values:
-        attempts = attempts.filter(status=status)
-    page = await page_by_key(attempts, request.GET.get("older"), request.GET.get("newer"))
+    page = await page_by_key(_attempts_with(status, pk), request.GET.get("older"), request.GET.get("newer"))
     context = {"mailing": mailing, "page": page, "status": status, "statuses": Attempt.Status.choices}
     return render(request, "mailer/mailings/attempts.html", context)
+
+
+@require_safe
+async def export_attempts(request: SignedInRequest, pk: int) -> StreamingHttpResponse:
+    """The list as it is shown, as CSV."""
+    await seen(request, Mailing.objects.all(), pk)
+    return csv_file(f"mailing-{pk}-attempts", _attempts_with(request.GET.get("status", ""), pk), ATTEMPTS)
+
+
+def _attempts_with(status: str, mailing_id: int) -> QuerySet[Attempt]:
+    """The mailing's attempts: with this status, or all where there is none of that name."""
+    address = Prefetch("delivery", Delivery.objects.only("email"))  # a join may be planned badly
+    attempts = attempts_of(mailing_id).prefetch_related(address)
+    return attempts.filter(status=status) if status in Attempt.Status.values else attempts

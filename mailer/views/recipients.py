@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.db.models import OuterRef, Subquery
-from django.http import HttpResponse
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
 from mailer.address_book import delete_for_good
+from mailer.exporting import RECIPIENTS, csv_file
 from mailer.forms.recipients import ImportForm, RecipientForm
 from mailer.importing import ImportReport, UnreadableFile, import_recipients
 from mailer.models import Attempt, Delivery, Mailing, Recipient, Suppression, recipients_of
@@ -27,13 +28,26 @@ SHOWN_DELIVERIES = 50
 
 @require_safe
 async def recipient_list(request: SignedInRequest) -> HttpResponse:
-    search = request.GET.get("q", "").strip()
-    recipients = Recipient.objects.all() if whose(request, Recipient) == EVERYBODY else recipients_of(request.user.pk)
-    found = matching(recipients.select_related("owner"), search, "email", "full_name", "comment")
+    found = _found(request).select_related("owner")
     page = await page_by_key(found, request.GET.get("older"), request.GET.get("newer"))
     rows = await sync_to_async(badges)(page.rows)
-    context = {"page": page, "rows": rows, "search": search, "whose": whose(request, Recipient)}
+    context = {"page": page, "rows": rows, "search": _searched(request), "whose": whose(request, Recipient)}
     return render(request, "mailer/recipients/list.html", context)
+
+
+@require_safe
+async def export_recipients(request: SignedInRequest) -> StreamingHttpResponse:
+    """The list as it is shown, as a CSV file that can be imported."""
+    return csv_file("recipients", _found(request), RECIPIENTS)
+
+
+def _found(request: SignedInRequest) -> QuerySet[Recipient]:
+    recipients = Recipient.objects.all() if whose(request, Recipient) == EVERYBODY else recipients_of(request.user.pk)
+    return matching(recipients, _searched(request), "email", "full_name", "comment")
+
+
+def _searched(request: SignedInRequest) -> str:
+    return request.GET.get("q", "").strip()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,11 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.access import EVERYBODY, SignedInRequest, owned, owns, seen, whose
 from core.paging import page_by_key, within
 from mailer.consent import Ground, lift
+from mailer.exporting import SUPPRESSIONS, csv_file
 from mailer.forms.suppressions import LiftForm, SuppressForm
 from mailer.importing import UnreadableFile
 from mailer.models import Suppression
 from mailer.search import matching_keys
-from mailer.suppression_export import exported
 from mailer.suppression_lists import suppress_list
 
 SITE = "site"  # beside "mine" and "everybody"
@@ -77,10 +76,7 @@ async def suppression_list(request: SignedInRequest) -> HttpResponse:
 @require_safe
 async def export_suppressions(request: SignedInRequest) -> StreamingHttpResponse:
     """The list as it is shown, as CSV."""
-    response = StreamingHttpResponse(exported(_found(request)), content_type="text/csv; charset=utf-8")
-    today = timezone.localdate().isoformat()
-    response["Content-Disposition"] = f'attachment; filename="suppressions-{today}.csv"'
-    return response
+    return csv_file("suppressions", _found(request).select_related(None).defer(None), SUPPRESSIONS)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

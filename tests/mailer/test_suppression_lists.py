@@ -13,9 +13,10 @@ from asgiref.sync import sync_to_async
 from core.models import User
 from mailer.consent import Ground
 from mailer.delivery.transitions import change_status
+from mailer.exporting import SUPPRESSIONS
+from mailer.exporting.streaming import exported
 from mailer.importing import UnreadableFile
 from mailer.models import Suppression
-from mailer.suppression_export import exported
 from mailer.suppression_lists import MOST_INVALID, Report, suppress_list
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
 from tests.support.suppressions import suppress_for
@@ -104,11 +105,11 @@ def test_its_memory_does_not_grow_with_the_file(owner: User, monkeypatch: pytest
 
 
 async def text_of(suppressions: Any) -> str:
-    return "".join([part async for part in exported(suppressions)])
+    return "".join([part async for part in exported(suppressions, SUPPRESSIONS)])
 
 
 async def test_what_is_exported_reads_back(owner: User, stranger: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailer.suppression_export.CHUNK", 2)
+    monkeypatch.setattr("mailer.exporting.streaming.CHUNK", 2)
     addresses = ["=cmd@example.com", "+a@example.com", "-b@example.com", "'c@example.com", "ana@example.com"]
     await sync_to_async(suppress_for)(owner, *addresses)
     await Suppression.objects.filter(address_key="ana@example.com").aupdate(source='=HYPERLINK("x")\n"more"')

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -18,6 +16,7 @@ from mailer.consent import unsubscribe
 from mailer.delivery.transitions import change_status
 from mailer.models import AuditEntry, Mailing, Suppression
 from tests.support.mailings import make_mailing, make_recipients, states
+from tests.support.streaming import downloaded
 from tests.support.suppressions import suppress_for
 
 pytestmark = pytest.mark.django_db
@@ -43,12 +42,7 @@ def shown(page: Client, query: str = "") -> list[str]:
 
 
 def exported(page: Client, query: str) -> str:
-    response: Any = page.get(f"/suppressions/export/{query}")
-
-    async def read() -> bytes:
-        return b"".join([part async for part in response.streaming_content])
-
-    return async_to_sync(read)().decode()
+    return downloaded(page, f"/suppressions/export/{query}")
 
 
 def test_an_empty_list_says_what_comes_into_it(page: Client) -> None:
