@@ -83,7 +83,9 @@ def test_it_pages_and_searches(owner: User, client: Client) -> None:
     assert "?q=person&amp;older=" in client.get("/recipients/?q=person").content.decode()
 
 
-@pytest.mark.parametrize("page", ["?q=" + "r+" * 3000, "?q=%ED%A0%80", "?older=²", "?newer=-1", "9" * 30 + "/"])
+@pytest.mark.parametrize(
+    "page", ["?q=" + "r+" * 3000, "?q=" + "%D1%91" * 5000, "?q=%ED%A0%80", "?older=²", "?newer=-1", "9" * 30 + "/"]
+)
 def test_no_address_breaks_it(owner: User, recipient: Recipient, client: Client, page: str) -> None:
     client.force_login(owner)
     assert client.get(f"/recipients/{page}").status_code == (200 if page.startswith("?") else 404)
@@ -140,3 +142,17 @@ async def test_a_stranger_finds_nothing(stranger: User, recipient: Recipient, si
     assert (await client.get(f"/recipients/{recipient.pk}/{page}")).status_code == 404
     assert (await client.post(f"/recipients/{recipient.pk}/{page}", {"email": "x@y.example"})).status_code in (404, 405)
     assert (await Recipient.objects.aget()).email == "ana@example.com"
+
+
+@pytest.mark.parametrize(
+    "search", ["иван", "ИВАН", "Иван", "ИВан петр", "ПЕТРОВ", "müller", "MÜLLER", "бу.*", "(ЁЖ", "ana+В"]
+)
+def test_it_searches_in_any_script_and_capitals(owner: User, client: Client, search: str) -> None:
+    Recipient.objects.create(
+        owner=owner, email="Ana+в@example.com", full_name="Иван Петров-Müller", comment="Бу.* (ёж\\d)"
+    )
+    make_recipients(owner, "other@example.com")
+    client.force_login(owner)
+    found = client.get("/recipients/", {"q": search}).context["page"].rows
+    assert [one.email for one in found] == ["Ana+в@example.com"]
+    assert client.get("/recipients/", {"q": f"{search} буб"}).context["page"].rows == []
