@@ -50,9 +50,11 @@ def _last_attempts(deliveries: Sequence[Delivery]) -> Iterable[Attempt]:
 
 
 def _attempts(rows: Sequence[Attempt]) -> Iterable[Sequence[Cell]]:
+    deliveries = Delivery.objects.filter(pk__in={row.delivery_id for row in rows})
+    address_of = dict(deliveries.values_list("pk", "email"))
     for row in rows:
-        when = row.started_at, row.finished_at
-        yield row.number, row.delivery.email, *when, row.status, *_reply(row), row.evidence, row.resolved_at
+        address, when = address_of.get(row.delivery_id), (row.started_at, row.finished_at)
+        yield row.number, address, *when, row.status, *_reply(row), row.evidence, row.resolved_at
 
 
 def _reply(attempt: Attempt) -> tuple[int | None, str, str]:

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.models import User
+from mailer.delivery.schedule import run_schedule
 from mailer.delivery.transitions import change_status
 from mailer.exporting import RECIPIENTS
 from mailer.exporting.cells import without_fence, written
@@ -188,6 +189,18 @@ async def test_it_is_read_in_chunks(owner: User, monkeypatch: pytest.MonkeyPatch
     parts = [part async for part in exported(Recipient.objects.all(), RECIPIENTS)]
     assert [part.count("\n") for part in parts] == [1, 10, 10, 5]
     assert "".join(parts).splitlines()[1:] == [f"r{n}@example.com,Person {n}," for n in range(25)]
+
+
+def test_a_mailing_to_many_is_exported_whole(page: Client, owner: User) -> None:
+    make_crowd(owner, 2_100)
+    mailing = change_status(make_mailing(owner).pk, "start", owner)
+    while run_schedule():
+        pass
+    one = {"mailing": mailing, "number": 1, "status": "success", "started_at": NOON}
+    Attempt.objects.bulk_create(Attempt(delivery=delivery, **one) for delivery in mailing.deliveries.order_by("pk"))
+    everybody = [f"r{n}@example.com" for n in range(2_100)]
+    for kind in ("deliveries", "attempts"):
+        assert [row["email"] for row in table_at(page, f"/mailings/{mailing.pk}/{kind}/export/")] == everybody
 
 
 def test_no_statement_but_a_few_for_each_chunk(page: Client, mailing: Mailing) -> None:
