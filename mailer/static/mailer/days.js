@@ -1,7 +1,8 @@
 // Success and failure by the day, stacked; its colours are the style sheet's, its numbers also stand in the table below.
 const shown = [["uncertain", 3], ["failure", 2], ["success", 1]]; // drawn from the back: the tallest bar first
 const language = document.documentElement.lang;
-const dayName = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", timeZone: "UTC" });
+const dayFirst = language === "en" ? "en-GB" : language; // as on all pages
+const dayName = new Intl.DateTimeFormat(dayFirst, { day: "numeric", month: "short", timeZone: "UTC" });
 const widthOfDate = 80; // px
 const widthOfDigit = 8;
 let chart = null;
