@@ -183,6 +183,9 @@ LOGIN_REDIRECT_URL = "home"
 SIGNUP_ENABLED: bool = env["SIGNUP_ENABLED"]
 ACCOUNT_ADAPTER = "core.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
+    "login": "core.forms.accounts.LoginForm",
+    "add_email": "core.forms.accounts.ChangeEmailForm",
+    "change_password": "core.forms.accounts.ChangePasswordForm",
     "signup": "core.forms.accounts.SignUpForm",
     "reset_password": "core.forms.accounts.ResetPasswordForm",
     "reset_password_from_key": "core.forms.accounts.ResetPasswordKeyForm",

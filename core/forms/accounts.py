@@ -17,6 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from core.models import is_taken
 from core.passwords import save_password
 
+NEW_PASSWORD = {"password1": _("New password"), "password2": _("New password (again)")}
+
 
 class LoginForm(allauth_forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -30,6 +32,12 @@ class ChangeEmailForm(allauth_forms.AddEmailForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].label = _("New email address")
+
+
+class ChangePasswordForm(allauth_forms.ChangePasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _label(self, oldpassword=_("Current password"), **NEW_PASSWORD)
 
 
 class SignUpForm(allauth_forms.SignupForm):
@@ -79,6 +87,10 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
 
 
 class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _label(self, **NEW_PASSWORD)
+
     def save(self) -> None:
         """A new password, and a confirmed address: the link went to it, and has not been overtaken by another."""
         before = self.user.password
@@ -86,6 +98,12 @@ class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
         with transaction.atomic():
             save_password(self.user, email=self.user.email, password=before)
             self.user.confirm_email()
+
+
+def _label(form: forms.Form, **labels: Any) -> None:
+    """Call the fields so, within them too where nothing is typed yet."""
+    for name, label in labels.items():
+        form.fields[name].label = form.fields[name].widget.attrs["placeholder"] = label
 
 
 class ConfirmationForm(forms.Form):
