@@ -20,7 +20,7 @@ MINE, EVERYBODY = "mine", "everybody"
 
 
 class SignedInRequest(HttpRequest):
-    """A request behind LoginRequiredMiddleware; the user's permissions are loaded."""
+    """A request behind SignedInMiddleware; the user's permissions are loaded."""
 
     user: User
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
+from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from servestatic.middleware import ServeStaticMiddleware
 from servestatic.responders import MissingFileError
@@ -24,3 +26,16 @@ class PermissionsMiddleware(MiddlewareMixin):
     def process_view(self, request: HttpRequest, *_view: Any) -> None:
         if request.user.is_authenticated:
             request.user.get_all_permissions()
+
+
+class SignedInMiddleware(LoginRequiredMiddleware):
+    """Views are for whoever is signed in, unless they say otherwise.
+
+    A form that comes in signed out is answered with how to sign in and send it again: a redirect would lose what was
+    typed, and lead back to addresses that take forms alone.
+    """
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:  # type: ignore[override]
+        if request.method == "POST":
+            return render(request, "403_signed_out.html", status=403)
+        return super().handle_no_permission(request, view_func)

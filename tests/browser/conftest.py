@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.support.processes import manage, running_site
 from tests.support.servers import find_chromium, free_port
@@ -60,14 +60,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
-    """`open_page(locale="ru-RU")`: a visitor's page in a browser of its own. What a console complains of fails."""
+    """`open_page(locale="ru-RU")`: a visitor's page in a browser of its own.
+
+    What a console complains of fails, unless `expected` is in it.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def opened(**options: Any) -> Page:
+    def opened(expected: str | None = None, **options: Any) -> Page:
+        def note(message: ConsoleMessage) -> None:
+            if message.type == "error" and not (expected and expected in message.text):
+                complaints.append(message.text)
+
         contexts.append(browser.new_context(base_url=site, **options))
         page = contexts[-1].new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page
 

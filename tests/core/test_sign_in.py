@@ -72,8 +72,13 @@ def test_a_wrong_password_is_told_without_telling_who_has_an_account(client: Cli
 
 def test_a_form_without_its_token_is_refused_and_says_what_to_do(owner: User) -> None:
     response = Client(enforce_csrf_checks=True).post(SIGN_IN, {"login": owner.email, "password": PASSWORD})
+    page = response.content.decode()
     assert response.status_code == 403
-    assert "Please try again" in response.content.decode()
+    assert "Please try again" in page
+    assert "go back in this one and send it again" in page
+    assert 'href="/account/login/" target="_blank"' in page
+    assert 'action="/language/"' in page
+    assert "csrftoken" in response.cookies  # with which it works when it is sent again
 
 
 def test_signing_out_takes_a_post(client: Client, owner: User) -> None:

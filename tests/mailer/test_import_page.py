@@ -98,5 +98,6 @@ def test_it_imports_for_the_one_who_does_it(page: Client, stranger: User, owner:
 
 
 def test_a_visitor_is_asked_to_sign_in(client: Client) -> None:
-    assert client.post(PAGE, {"pasted": "ana@example.com"})["Location"] == f"/account/login/?next={PAGE}"
+    assert client.get(PAGE)["Location"] == f"/account/login/?next={PAGE}"
+    assert client.post(PAGE, {"pasted": "ana@example.com"}).status_code == 403
     assert not Recipient.objects.exists()

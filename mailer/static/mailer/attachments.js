@@ -14,7 +14,7 @@ function tell(what) {
 /** Send a form's values to `url`, and show the list that comes back. */
 async function send(url, values) {
   values.set("fragment", "1");
-  values.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  values.set("csrfmiddlewaretoken", new FormData(form).get("csrfmiddlewaretoken"));
   try {
     const response = await fetch(url, { method: "POST", body: values });
     if (!response.ok) throw new Error(response.statusText);

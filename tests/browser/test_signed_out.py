@@ -1,0 +1,79 @@
+"""Whoever is signed out while they type loses nothing: signed in again in another tab, they send it as it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mailer.management.commands.demo import MANAGER
+from tests.browser.conftest import sign_in
+
+SAVE = "#message-form button:has-text('Save')"
+SAVED = re.compile(r"/messages/\d+/$")
+REFUSED = "the server responded with a status of 403"  # what the console says of these pages, and rightly
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    page = open_page(expected=REFUSED)
+    sign_in(page)
+    return page
+
+
+def sign_out(page: Page) -> None:
+    page.goto("/")
+    page.click(".account")
+    page.click("button:has-text('Sign out')")
+    page.wait_for_url("**/account/login/")
+
+
+def write(page: Page, subject: str) -> None:
+    page.goto("/messages/new/")
+    page.fill("#id_subject", subject)
+    page.fill("#id_body", subject)
+
+
+def save(page: Page, subject: str) -> None:
+    page.click(SAVE)
+    page.wait_for_url(SAVED)
+    expect(page.locator("h1")).to_have_text(subject)
+
+
+def test_what_was_typed_in_a_lost_session_is_saved_after_going_back(page: Page) -> None:
+    write(page, "Before")
+    save(page, "Before")
+    page.click("a:has-text('Edit')")
+    page.fill("#id_subject", "Typed for an hour")
+    page.context.clear_cookies(name="sessionid")
+    page.click(SAVE)
+    expect(page.locator("h1")).to_have_text("You are signed out")
+    with page.expect_popup() as opened:
+        page.click("a:has-text('Sign in in a new tab')")
+    sign_in(opened.value)
+    page.go_back()
+    expect(page.locator("#id_subject")).to_have_value("Typed for an hour")
+    save(page, "Typed for an hour")
+
+
+def test_whoever_has_signed_in_again_in_another_tab_just_saves(page: Page) -> None:
+    write(page, "Typed in the first tab")
+    other = page.context.new_page()
+    sign_out(other)
+    sign_in(other)
+    save(page, "Typed in the first tab")
+
+
+def test_what_was_typed_in_one_account_is_not_saved_in_another(page: Page) -> None:
+    write(page, "Mine")
+    other = page.context.new_page()
+    sign_out(other)
+    sign_in(other, MANAGER)
+    page.click(SAVE)
+    expect(page.locator("main")).to_contain_text(f"another account than {MANAGER}")
+    sign_out(other)
+    sign_in(other)
+    page.go_back()
+    save(page, "Mine")
