@@ -20,6 +20,8 @@ from core.models import User
 from core.passwords import save_password
 from core.preferences import in_language_of
 
+# That there is no account, and that one can sign in.
+UNTRUE_OF_BLOCKED = ("account/email/unknown_account", "account/email/account_already_exists")
 HEADERS = {"Auto-Submitted": "auto-generated"}  # no out-of-office replies (RFC 3834)
 
 
@@ -42,6 +44,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Render the mail now, in the account's language where it is known, and send it in the background."""
+        if template_prefix in UNTRUE_OF_BLOCKED and User.objects.filter(email__iexact=email, is_active=False).exists():
+            template_prefix = "account/email/account_blocked"
         with in_language_of(email):
             outgoing.post(self.render_mail(template_prefix, email, context, HEADERS))
 

@@ -29,6 +29,7 @@ WITH_LINK = {
     "password_reset_key": "/account/password/reset/key/1-MQ:1:x/",
     "unknown_account": "/account/signup/",
     "account_already_exists": "/account/password/reset/",
+    "account_blocked": "",
     "invitation": "/account/invitation/abc/",
     **dict.fromkeys(NOTICES, "/account/password/reset/"),
 }

@@ -12,7 +12,7 @@ from django.test import Client
 
 from core.models import User
 from tests.conftest import PASSWORD
-from tests.support.mails import last_mail, path_in, sent_mails
+from tests.support.mails import html_of, last_mail, path_in, sent_mails
 
 pytestmark = pytest.mark.django_db
 
@@ -84,10 +84,15 @@ def test_whoever_has_the_mailbox_has_confirmed_the_address(client: Client, owner
     assert can_sign_in(owner.email, CHOSEN)
 
 
-def test_a_blocked_account_stays_blocked(client: Client, owner: User) -> None:
+@pytest.mark.parametrize("address", [RESET, "/account/signup/", "/account/confirm-email/resend/"])
+def test_a_blocked_account_stays_blocked_and_is_told_so(client: Client, owner: User, address: str) -> None:
     User.objects.update(is_active=False)
-    client.post(RESET, {"email": owner.email})
-    assert last_mail(owner.email).subject == "There is no account with this address"
+    client.post(address, {"email": owner.email.upper(), "password1": CHOSEN, "password2": CHOSEN})
+    told = last_mail(owner.email)
+    assert told.subject == "Your account is blocked"
+    for text in (str(told.body), html_of(told)):
+        assert "Please turn to them" in text
+        assert "/account/" not in text
 
 
 def test_changing_it_needs_the_old_one(client: Client, owner: User) -> None:
