@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from asgiref.sync import markcoroutinefunction
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotFound
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseNotFound
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from servestatic.middleware import ServeStaticMiddleware
@@ -39,3 +41,23 @@ class SignedInMiddleware(LoginRequiredMiddleware):
         if request.method == "POST":
             return render(request, "403_signed_out.html", status=403)
         return super().handle_no_permission(request, view_func)
+
+
+class MethodMiddleware:
+    """A page for a person who opens an address that takes forms alone: Django's answer is empty."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
+        self._get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = await self._get_response(request)
+        is_a_persons = "text/html" in request.headers.get("Accept", "")
+        if isinstance(response, HttpResponseNotAllowed) and is_a_persons:
+            page = render(request, "405.html", status=405)
+            page["Allow"] = response["Allow"]
+            return page
+        return response
