@@ -57,6 +57,14 @@ def available_actions(mailing: Mailing) -> list[str]:
     return [action for action in PERSONS_ACTIONS if mailing.status in TRANSITIONS[action].sources]
 
 
+def refusal(mailing: Mailing, action: str) -> str:
+    """Why its status does not let the mailing make this transition now; empty where it does."""
+    if mailing.status in TRANSITIONS[action].sources:
+        return ""
+    status = mailing.get_status_display().lower()
+    return _("This mailing is %(status)s: that is not possible now.") % {"status": status}
+
+
 def change_status(
     mailing_id: int,
     action: str,
@@ -72,14 +80,10 @@ def change_status(
     """
     with transaction.atomic():
         mailing = locked_mailing(mailing_id)
-        transition = TRANSITIONS[action]
-        if mailing.status not in transition.sources:
-            raise TransitionRefused(
-                _("This mailing is %(status)s: that is not possible now.")
-                % {"status": mailing.get_status_display().lower()}
-            )
+        if refused := refusal(mailing, action):
+            raise TransitionRefused(refused)
         EFFECTS.get(action, _no_effect)(mailing, db_now(), ends_at)
-        set_status(mailing, transition.target, action, actor, reason)
+        set_status(mailing, TRANSITIONS[action].target, action, actor, reason)
     return mailing
 
 

@@ -24,10 +24,10 @@ from mailer.audience import audience_size, choose
 from mailer.delivery.choices import last_decision, possible_choices
 from mailer.delivery.transitions import (
     PERSONS_ACTIONS,
-    TRANSITIONS,
     TransitionRefused,
     available_actions,
     change_status,
+    refusal,
 )
 from mailer.durations import duration_formats
 from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm
@@ -265,10 +265,12 @@ async def change_mailing_status(request: SignedInRequest, pk: int, action: str) 
     mailing = await seen(request, Mailing.objects.select_related("message", "owner"), pk)
     if action not in PERSONS_ACTIONS or not _may(request.user, action, mailing):
         raise Http404
-    if action in BEFORE_TAKE_OFF and mailing.status in TRANSITIONS[action].sources:
+    refused = refusal(mailing, action)
+    if action in BEFORE_TAKE_OFF and not refused:
         return await preflight_page(request, mailing, action)
     if request.method != "POST":
-        context = {"mailing": mailing, "action": action, "progress": await sync_to_async(mailing_progress)(pk)}
+        progress = await sync_to_async(mailing_progress)(pk)
+        context = {"mailing": mailing, "action": action, "refused": refused, "progress": progress}
         return render(request, "mailer/mailings/confirm.html", context)
     try:
         await unless_gone(change_status, pk, action, request.user)

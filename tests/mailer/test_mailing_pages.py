@@ -177,6 +177,19 @@ def test_cancel_asks_first(mailing: Mailing, owner: User, page: Client) -> None:
     assert Mailing.objects.get().status == "sending"
 
 
+@pytest.mark.parametrize("action", ["schedule", "start", "pause", "resume", "unschedule", "cancel"])
+def test_what_is_not_possible_any_more_is_said_and_has_no_button(
+    mailing: Mailing, owner: User, page: Client, action: str
+) -> None:
+    change_status(mailing.pk, "start", owner)
+    change_status(mailing.pk, "cancel", owner)
+    shown = text_of(page, f"/mailings/{mailing.pk}/{action}/")
+    main = shown[shown.index("<main") : shown.index("</main>")]
+    assert "This mailing is cancelled: that is not possible now." in main
+    assert "<button" not in main
+    assert f'href="/mailings/{mailing.pk}/">Back<' in main
+
+
 def test_after_the_window_send_now_asks_for_a_new_end(mailing: Mailing, page: Client) -> None:
     Mailing.objects.update(starts_at=db_now() - timedelta(days=2), ends_at=db_now() - timedelta(days=1))
     assert "you choose a new end" in text_of(page, f"/mailings/{mailing.pk}/")
