@@ -19,15 +19,19 @@ from mailer.forms.trials import TrialForm
 from mailer.models import Mailing, Message, SentTest
 from mailer.preflight.report import SHOWN_TESTS, sender_of
 from mailer.trials import Trial, TrialRefused, send_test
+from mailer.views.preflight import BEFORE_TAKE_OFF
 from mailer.views.previews import offered_people, person_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def try_mailing(request: SignedInRequest, pk: int) -> HttpResponse:
+    """?before= names the act whose page one comes from, and goes back to."""
     mailing = await owned(request, Mailing.objects.select_related("message"), pk)
     if mailing.status not in EDITABLE:
         return redirect("message_test", mailing.message_id)
-    return await _ask_or_send(request, mailing, reverse("mailing_detail", args=[pk]))
+    before, page = request.GET.get("before", ""), reverse("mailing_detail", args=[pk])
+    back_url = reverse("mailing_action", args=[pk, before]) if before in BEFORE_TAKE_OFF else page
+    return await _ask_or_send(request, mailing, page, back_url)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,10 +39,11 @@ async def try_message(request: SignedInRequest, pk: int) -> HttpResponse:
     """As the mailing would send it that nobody has changed the sender of."""
     message = await owned(request, Message.objects.all(), pk)
     mailing = Mailing(owner_id=message.owner_id, message=message)
-    return await _ask_or_send(request, mailing, reverse("message_detail", args=[pk]))
+    page = reverse("message_detail", args=[pk])
+    return await _ask_or_send(request, mailing, page, page)
 
 
-async def _ask_or_send(request: SignedInRequest, mailing: Mailing, back_url: str) -> HttpResponse:
+async def _ask_or_send(request: SignedInRequest, mailing: Mailing, up_url: str, back_url: str) -> HttpResponse:
     form = TrialForm(request.POST if request.method == "POST" else None, initial={"addresses": request.user.email})
     status = 200
     if form.is_bound and form.is_valid():
@@ -48,7 +53,7 @@ async def _ask_or_send(request: SignedInRequest, mailing: Mailing, back_url: str
         else:
             form.add_error(None, _("That were many tests at once. Try again in ten minutes."))
             status = 429
-    context = await sync_to_async(_context)(request, mailing, form) | {"back_url": back_url}
+    context = await sync_to_async(_context)(request, mailing, form) | {"up_url": up_url, "back_url": back_url}
     return render(request, "mailer/trials/page.html", context, status=status)
 
 

@@ -340,6 +340,26 @@ async def test_it_is_filled_in_with_ones_own_recipient_alone(
     assert parsed(server.accepted[0].content)["Subject"] == "[Test] For Ana Novák"
 
 
+@pytest.mark.parametrize(
+    ("asked", "back"),
+    [("", ""), ("?before=start", "start/"), ("?before=schedule", "schedule/"), ("?before=//evil.example", "")],
+)
+async def test_back_leads_where_one_came_from(
+    owner: User, mailing: Mailing, signed_in: SignedIn, asked: str, back: str
+) -> None:
+    page = text_of(await signed_in(owner).get(f"/mailings/{mailing.pk}/test/{asked}"))
+    assert f'href="/mailings/{mailing.pk}/{back}">Back<' in page
+    assert f'href="/mailings/{mailing.pk}/">←' in page
+
+
+@pytest.mark.parametrize("action", ["start", "schedule"])
+async def test_the_page_before_it_goes_out_is_one_to_come_back_to(
+    owner: User, mailing: Mailing, signed_in: SignedIn, action: str
+) -> None:
+    page = text_of(await signed_in(owner).get(f"/mailings/{mailing.pk}/{action}/"))
+    assert f'href="/mailings/{mailing.pk}/test/?before={action}"' in page
+
+
 async def test_nobody_tests_what_is_somebody_elses(
     stranger: User, manager: User, mailing: Mailing, signed_in: SignedIn
 ) -> None:
