@@ -43,6 +43,7 @@ def test_it_is_written_with_its_preview_beside_it(open_page: Callable[..., Page]
     expect(page.locator("h1")).to_contain_text("News for")
 
     page.click("a:has-text('Edit')")
+    page.wait_for_url(re.compile(r"/edit/$"))
     picture = tmp_path / "logo.png"
     picture.write_bytes(PNG)
     page.fill("#id_subject", "Not saved yet")

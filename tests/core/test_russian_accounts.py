@@ -88,6 +88,15 @@ def test_signing_up_and_every_answer_of_its_link(visitor: Client, settings: Any)
     assert "Регистрация закрыта" in russian(visitor.get(reverse("account_signup")))
 
 
+def test_what_is_said_when_a_form_or_an_address_is_refused(visitor: Client, reader: User) -> None:
+    assert "Сеанс завершён" in russian(visitor.post("/messages/new/"), 403)
+    assert "Здесь смотреть нечего" in russian(visitor.get("/language/", headers={"accept": "text/html"}), 405)
+    checked = Client(enforce_csrf_checks=True, headers={"accept-language": "ru"})
+    assert "Войти в новой вкладке" in russian(checked.post(LOGIN), 403)
+    checked.force_login(reader)
+    assert "отправьте форму ещё раз" in russian(checked.post("/messages/new/"), 403)
+
+
 def test_asking_for_the_confirmation_again(visitor: Client) -> None:
     russian(visitor.get(RESEND))
     russian(visitor.post(RESEND, {"email": "нет"}))
