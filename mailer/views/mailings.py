@@ -274,6 +274,6 @@ async def change_mailing_status(request: SignedInRequest, pk: int, action: str) 
         return render(request, "mailer/mailings/confirm.html", context)
     try:
         await unless_gone(change_status, pk, action, request.user)
-    except TransitionRefused as refused:
-        messages.error(request, str(refused))
+    except TransitionRefused as error:
+        messages.error(request, str(error))
     return redirect("mailing_detail", pk)
