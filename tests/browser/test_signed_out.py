@@ -12,7 +12,7 @@ from mailer.management.commands.demo import MANAGER
 from tests.browser.conftest import sign_in
 
 SAVE = "#message-form button:has-text('Save')"
-SAVED = re.compile(r"/messages/\d+/$")
+SAVED, EDIT = re.compile(r"/messages/\d+/$"), re.compile(r"/messages/\d+/edit/$")
 REFUSED = "the server responded with a status of 403"  # what the console says of these pages, and rightly
 
 
@@ -30,10 +30,12 @@ def sign_out(page: Page) -> None:
     page.wait_for_url("**/account/login/")
 
 
-def write(page: Page, subject: str) -> None:
-    page.goto("/messages/new/")
-    page.fill("#id_subject", subject)
-    page.fill("#id_body", subject)
+def write(page: Page, text: str) -> None:
+    """Until the preview has it too: signed out it would be refused."""
+    page.fill("#id_subject", text)
+    page.fill("#id_body", text)
+    mail = page.frame_locator("iframe[name^=mail-preview]:not([data-loading])")
+    expect(mail.locator("body")).to_contain_text(text)
 
 
 def save(page: Page, subject: str) -> None:
@@ -43,10 +45,12 @@ def save(page: Page, subject: str) -> None:
 
 
 def test_what_was_typed_in_a_lost_session_is_saved_after_going_back(page: Page) -> None:
+    page.goto("/messages/new/")
     write(page, "Before")
     save(page, "Before")
     page.click("a:has-text('Edit')")
-    page.fill("#id_subject", "Typed for an hour")
+    page.wait_for_url(EDIT)
+    write(page, "Typed for an hour")
     page.context.clear_cookies(name="sessionid")
     page.click(SAVE)
     expect(page.locator("h1")).to_have_text("You are signed out")
@@ -54,11 +58,13 @@ def test_what_was_typed_in_a_lost_session_is_saved_after_going_back(page: Page) 
         page.click("a:has-text('Sign in in a new tab')")
     sign_in(opened.value)
     page.go_back()
-    expect(page.locator("#id_subject")).to_have_value("Typed for an hour")
+    for field in ("#id_subject", "#id_body"):
+        expect(page.locator(field)).to_have_value("Typed for an hour")
     save(page, "Typed for an hour")
 
 
 def test_whoever_has_signed_in_again_in_another_tab_just_saves(page: Page) -> None:
+    page.goto("/messages/new/")
     write(page, "Typed in the first tab")
     other = page.context.new_page()
     sign_out(other)
@@ -67,6 +73,7 @@ def test_whoever_has_signed_in_again_in_another_tab_just_saves(page: Page) -> No
 
 
 def test_what_was_typed_in_one_account_is_not_saved_in_another(page: Page) -> None:
+    page.goto("/messages/new/")
     write(page, "Mine")
     other = page.context.new_page()
     sign_out(other)
