@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
@@ -19,7 +20,10 @@ def insert_select(
     the new ones point to: none is deleted until the transaction ends, and one that is just being deleted is left out.
     """
     selected = rows.annotate(**{f"new_{column}": value for column, value in values.items()})
-    select, parameters = selected.values_list(*(f"new_{column}" for column in values)).query.sql_with_params()
+    try:
+        select, parameters = selected.values_list(*(f"new_{column}" for column in values)).query.sql_with_params()
+    except EmptyResultSet:  # as of `pk__in=[]`: the ORM knows that there are none, and has no SQL for it
+        return 0
     columns = ", ".join(connection.ops.quote_name(column) for column in values)
     table = connection.ops.quote_name(model._meta.db_table)
     with connection.cursor() as cursor:

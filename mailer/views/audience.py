@@ -65,6 +65,9 @@ def _found(mailing: Mailing, search: str, only_chosen: bool) -> QuerySet[Recipie
 async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Recipient]) -> None:
     act = request.POST.get("act", "")
     ticked = [int(key) for key in request.POST.getlist("recipient") if key.isdecimal() and len(key) < 19]
+    if not ticked and not act.endswith("_all"):
+        messages.error(request, _("Nobody is ticked."))
+        return
     meant = found if act.endswith("_all") else found.filter(pk__in=ticked)
     change = _add if act.startswith("add") else _remove
     n = await unless_gone(change, mailing.pk, meant)

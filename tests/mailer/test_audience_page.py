@@ -63,3 +63,14 @@ def test_it_is_fixed_once_launched(mailing: Mailing, owner: User, page: Client) 
     response = page.post(f"/mailings/{mailing.pk}/audience/", {"act": "add_all"})
     assert response["Location"] == f"/mailings/{mailing.pk}/"
     assert len(chosen(mailing)) == 11
+
+
+@pytest.mark.parametrize("act", ["add", "remove"])
+def test_where_nobody_is_ticked_it_says_so_there(mailing: Mailing, owner: User, page: Client, act: str) -> None:
+    mailing.recipients.add(*owner.recipients.order_by("pk")[:1])
+    path = f"/mailings/{mailing.pk}/audience/?q=person"
+    for ticked in ([], ["nonsense"]):
+        response = page.post(path, {"act": act, "recipient": ticked}, follow=True)
+        assert response.redirect_chain == [(path, 302)]
+        assert "Nobody is ticked." in response.content.decode()
+    assert chosen(mailing) == ["r0@example.com"]
