@@ -14,6 +14,7 @@ from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.events import publish_on_commit
 from mailer.delivery.insert_select import insert_select
 from mailer.delivery.lookups import Among
+from mailer.delivery.suppression import is_suppressed
 from mailer.delivery.transitions import let_send
 from mailer.locks import locked_mailing
 from mailer.models import AuditEntry, Decision, Delivery, Mailing
@@ -60,6 +61,13 @@ class Act:
         return MOVES[self.choice]
 
     def found(self) -> QuerySet[Delivery]:
+        """The deliveries that it moves now: none is to be sent whose address is suppressed, but stays as it is."""
+        if not sends(self.choice):
+            return self.about()
+        owner_id = Mailing.objects.values_list("owner", flat=True).get(pk=self.mailing_id)
+        return self.about().filter(~is_suppressed(owner_id))
+
+    def about(self) -> QuerySet[Delivery]:
         """The deliveries that it is about now."""
         newest = last_decision(self.mailing_id)
         found = self.among.filter(mailing=self.mailing_id, state=self.move.source)
@@ -80,12 +88,16 @@ def possible_choices(mailing: Mailing, state: str) -> list[str]:
     if not mailing.is_launched:
         return []
     is_over = mailing.status == Mailing.Status.CANCELLED
-    return [choice for choice, move in MOVES.items() if move.source == state and not (is_over and _sends(move))]
+    return [choice for choice, move in MOVES.items() if move.source == state and not (is_over and sends(choice))]
 
 
 def needs_new_end(mailing: Mailing, choice: str) -> bool:
     """Whether the choice sends, and the window has ended."""
-    return _sends(MOVES[choice]) and mailing.ends_at <= db_now()
+    return sends(choice) and mailing.ends_at <= db_now()
+
+
+def sends(choice: str) -> bool:
+    return MOVES[choice].target in Delivery.OPEN
 
 
 def decide(act: Act, ends_at: datetime | None = None) -> int:
@@ -108,7 +120,7 @@ def _begin(act: Act, ends_at: datetime | None) -> tuple[int, int | None]:
     n = found.count()
     if n == 0:
         return 0, None
-    if _sends(act.move):
+    if sends(act.choice):
         let_send(mailing, act.actor, ends_at)
     AuditEntry.objects.create(
         actor=act.actor,
@@ -117,7 +129,7 @@ def _begin(act: Act, ends_at: datetime | None) -> tuple[int, int | None]:
         before=act.move.source,
         after=act.move.target,
         reason=CHOSEN_ONE if n == 1 else CHOSEN_MANY,
-        words=found.get().email if n == 1 else str(n),
+        words=", ".join(found.values_list("email", flat=True)) if n == 1 else str(n),  # suppressing waits for nobody
     )
     return _move_chunk(act, found)
 
@@ -125,16 +137,17 @@ def _begin(act: Act, ends_at: datetime | None) -> tuple[int, int | None]:
 @transaction.atomic
 def _go_on(act: Act, after: int) -> tuple[int, int | None]:
     mailing = locked_mailing(act.mailing_id)
-    if _sends(act.move):
+    if sends(act.choice):
         let_send(mailing, act.actor, None)  # it may have been cancelled meanwhile
     return _move_chunk(act, act.found().filter(pk__gt=after))
 
 
 def _move_chunk(act: Act, found: QuerySet[Delivery]) -> tuple[int, int | None]:
     """Move the first CHUNK of those found: how many, and the key of the last where more may follow it."""
-    # By key: between the two statements a claim, which does not wait for the mailing, may make more uncertain.
+    # By key: between the statements a claim, which does not wait for the mailing, may make more uncertain, and somebody
+    # be suppressed.
     keys = list(found.order_by("pk").values_list("pk", flat=True)[:CHUNK])
-    chunk = found.filter(Among(F("pk"), keys))
+    chunk = act.about().filter(Among(F("pk"), keys))
     now = db_now()
     insert_select(Decision, chunk, _decision(act, now))
     n = chunk.update(state=act.move.target, state_reason="", next_attempt_at=now, break_count=0, broke_at=None)
@@ -153,7 +166,3 @@ def _decision(act: Act, now: datetime) -> dict[str, F | Value]:
         "actor_id": Value(act.actor.pk, IntegerField()),
         "made_at": Value(now, DateTimeField()),
     }
-
-
-def _sends(move: Move) -> bool:
-    return move.target in Delivery.OPEN

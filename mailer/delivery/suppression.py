@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Case, CharField, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from mailer.delivery.counts import move_counts, moved
 from mailer.delivery.doubt import in_doubt
@@ -68,8 +68,16 @@ def has_any(owner_id: int) -> bool:
 
 def reason_in_database(owner_id: int) -> Subquery:
     """The word for a row's `address_key`, or NULL where it may be mailed."""
-    found = Suppression.objects.filter(active(owner_id), address_key=OuterRef("address_key"))
-    return Subquery(found.annotate(word=WORD).order_by(*ORDER).values("word")[:1])
+    return Subquery(_of_a_row(owner_id).annotate(word=WORD).order_by(*ORDER).values("word")[:1])
+
+
+def is_suppressed(owner_id: int) -> Exists:
+    """Whether a row's `address_key` may not be mailed."""
+    return Exists(_of_a_row(owner_id))
+
+
+def _of_a_row(owner_id: int) -> QuerySet[Suppression]:
+    return Suppression.objects.filter(active(owner_id), address_key=OuterRef("address_key"))
 
 
 def skip_suppressed(owner_id: int, delivery_ids: Collection[int], worker_id: int) -> None:

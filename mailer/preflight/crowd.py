@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from mailer.audience import audience
-from mailer.delivery.suppression import active, reason_in_database
+from mailer.delivery.suppression import active, is_suppressed, reason_in_database
 from mailer.models import Mailing, Recipient, Suppression
 from mailer.skipped import SENTENCES
 
@@ -80,5 +80,4 @@ def _suppressed_for(mailing: Mailing, word: str) -> QuerySet[Recipient]:
 
 
 def _mailed(mailing: Mailing) -> QuerySet[Recipient]:
-    found = Suppression.objects.filter(active(mailing.owner_id), address_key=OuterRef("address_key"))
-    return audience(mailing).filter(~Exists(found))
+    return audience(mailing).filter(~is_suppressed(mailing.owner_id))

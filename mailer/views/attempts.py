@@ -10,11 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from core.access import SignedInRequest, owns, seen
+from core.models import User
 from core.paging import page_by_key
 from mailer.delivery.choices import possible_choices
 from mailer.delivery.doubt import perhaps_twice
 from mailer.exporting import ATTEMPTS, DELIVERIES, csv_file
 from mailer.models import Attempt, Decision, Delivery, Mailing, Suppression, attempts_of, deliveries_in, deliveries_of
+from mailer.offers import Offer, offer_for
 from mailer.search import matching
 from mailer.stats.large import counted_lately
 from mailer.stats.progress import delivery_counts
@@ -27,8 +29,7 @@ async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
     mailing = await seen(request, Mailing.objects.select_related("message"), pk)
     state, search = request.GET.get("state", ""), request.GET.get("q", "").strip()
     deliveries = _found(mailing, state, search)
-    choices = possible_choices(mailing, state) if owns(request.user, mailing) else []
-    found_count = await _count(mailing, deliveries, state, search) if choices else 0
+    offer = await sync_to_async(_offer)(request.user, mailing, deliveries, state, search)
     last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number")
     deliveries = deliveries.annotate(
         last_code=Subquery(last.values("reply_code")[:1]), last_words=Subquery(last.values("server_response")[:1])
@@ -40,8 +41,7 @@ async def delivery_list(request: SignedInRequest, pk: int) -> HttpResponse:
         "state": state,
         "search": search,
         "states": [*Delivery.State.choices, (PERHAPS_TWICE, _("May have arrived twice"))],
-        "choices": choices,
-        "found_count": found_count,
+        "offer": offer,
     }
     return render(request, "mailer/mailings/deliveries.html", context)
 
@@ -65,13 +65,15 @@ def _of_state(mailing: Mailing, state: str) -> QuerySet[Delivery]:
     return deliveries_in(state, mailing.pk) if state in Delivery.State.values else deliveries_of(mailing)
 
 
-async def _count(mailing: Mailing, found: QuerySet[Delivery], state: str, search: str) -> int:
-    """How many are found: by the counters where they tell."""
-    if search or state not in Delivery.State.values:
-        name = f"deliveries of {mailing.pk} {state} {search}"
-        return await sync_to_async(counted_lately)(name, found.count)
-    counts = await sync_to_async(delivery_counts)([mailing.pk])
-    return counts[mailing.pk][state]
+def _offer(user: User, mailing: Mailing, found: QuerySet[Delivery], state: str, search: str) -> Offer:
+    """What the user may choose for all that are found: counted by the counters where they tell."""
+    if not owns(user, mailing) or not possible_choices(mailing, state):
+        return Offer()
+    if search:
+        n = counted_lately(f"deliveries of {mailing.pk} {state} {search}", found.count)
+    else:
+        n = delivery_counts([mailing.pk])[mailing.pk][state]
+    return offer_for(mailing, state, found, n)
 
 
 @require_safe
@@ -80,12 +82,15 @@ async def delivery_detail(request: SignedInRequest, pk: int, delivery_pk: int) -
     delivery = await aget_object_or_404(Delivery, mailing=mailing, pk=delivery_pk)
     attempts = [attempt async for attempt in Attempt.objects.filter(delivery=delivery).order_by("-number")]
     decisions = Decision.objects.filter(delivery=delivery).select_related("actor").order_by("-pk")
+    itself = Delivery.objects.filter(pk=delivery_pk)
     context = {
         "mailing": mailing,
         "delivery": delivery,
         "attempts": attempts,
         "decisions": [decision async for decision in decisions],
-        "choices": possible_choices(mailing, delivery.state) if owns(request.user, mailing) else [],
+        "offer": await sync_to_async(offer_for)(mailing, delivery.state, itself, 1)
+        if owns(request.user, mailing)
+        else Offer(),
         "suppression": await _suppression(mailing, delivery),
         "perhaps_twice": await perhaps_twice(pk).filter(pk=delivery_pk).aexists(),
     }

@@ -71,9 +71,10 @@ def _handle(request: SignedInRequest, question: Question) -> dict[str, Any] | No
         return None
     if "seen" in form.errors:
         form = ChoiceForm(seen=seen, needs_end=needs_end)
-    n = Act(mailing.pk, choice, request.user, question.among, seen).found().count()
+    act = Act(mailing.pk, choice, request.user, question.among, seen)
+    n = act.found().count()
     if not n:
-        messages.info(request, _nothing_left())
+        messages.info(request, _nothing_left(act))
         return None
     return {"mailing": mailing, "choice": choice, "question": question, "n": n, "form": form}
 
@@ -86,7 +87,7 @@ def _do(request: SignedInRequest, question: Question, answer: dict[str, Any]) ->
         messages.error(request, str(refused))
         return
     if n == 0:
-        messages.info(request, _nothing_left())
+        messages.info(request, _nothing_left(act))
     elif question.choice == Decision.Choice.TREAT_AS_SENT:
         counted = ngettext("%(n)d delivery counts as sent now.", "%(n)d deliveries count as sent now.", n)
         messages.success(request, counted % {"n": n})
@@ -95,5 +96,7 @@ def _do(request: SignedInRequest, question: Question, answer: dict[str, Any]) ->
         messages.success(request, queued % {"n": n})
 
 
-def _nothing_left() -> str:
+def _nothing_left(act: Act) -> str:
+    if act.about().exists():
+        return _("Nothing was queued: the addresses that are left are suppressed, and get no mail until that is lifted.")
     return _("There is nothing left to do: it has been done already, or things have changed meanwhile.")

@@ -21,7 +21,7 @@ from core.forms.editing import owned_unless_gone
 from core.models import User
 from core.paging import page_by_key
 from mailer.audience import audience_size, choose
-from mailer.delivery.choices import last_decision, possible_choices
+from mailer.delivery.choices import last_decision
 from mailer.delivery.transitions import (
     PERSONS_ACTIONS,
     TransitionRefused,
@@ -34,8 +34,9 @@ from mailer.forms.mailings import DEFAULT_WINDOW, EDITABLE, MailingForm
 from mailer.forms.rates import RateForm
 from mailer.history import happening
 from mailer.locks import locked_mailing, locked_message
-from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message
+from mailer.models import Attempt, AuditEntry, Delivery, Mailing, Message, deliveries_in
 from mailer.not_sent import not_sent
+from mailer.offers import Offer, offer_for
 from mailer.own_words import ENGINE
 from mailer.search import matching
 from mailer.senders import sender
@@ -246,7 +247,7 @@ def _not_sent(user: User, mailing: Mailing, progress: Progress, ended: bool) -> 
     return {
         "found": found,
         "rows": [
-            (state, n, possible_choices(mailing, state) if owns(user, mailing) else [])
+            (state, n, offer_for(mailing, state, deliveries_in(state, mailing.pk), n) if owns(user, mailing) else Offer())
             for state, n in found.counts.items()
         ],
         "seen": last_decision(mailing.pk),

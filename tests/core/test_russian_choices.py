@@ -12,7 +12,7 @@ from core.clock import db_now
 from core.models import User
 from mailer.delivery.choices import MOVES
 from mailer.delivery.transitions import change_status
-from mailer.models import Decision, Delivery, Mailing
+from mailer.models import Decision, Delivery, Mailing, Suppression
 from mailer.reasons import SENTENCES, StatusReason
 from tests.support.russian import a_reader, a_sent_mailing, all_is_well, end_its_window, that_sent_twice
 from tests.support.visible import latin_words_of
@@ -22,8 +22,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def sent(owner: User) -> Mailing:
-    """One sent, one failed, one uncertain, and one that waits."""
+    """One sent, one failed, one uncertain, and one that waits, with nobody suppressed any more."""
     mailing = a_sent_mailing(a_reader(owner))
+    Suppression.objects.update(lifted_at=db_now())
     all_is_well()
     return mailing
 
@@ -97,6 +98,16 @@ def test_every_answer_is_in_russian(sent: Mailing, page: Client, choice: str, of
     assert "Больше делать нечего" in russian(page, asked, answer)
     assert "Доставка на адрес" in russian(page, path)
     assert "Решения" in russian(page, about_one)
+
+
+def test_why_a_suppressed_one_is_not_tried_again_is_told_in_russian(sent: Mailing, page: Client) -> None:
+    Suppression.objects.update(lifted_at=None)
+    path, failed = f"/mailings/{sent.pk}/", Delivery.objects.get(mailing=sent, state="failed")
+    for where in ("", "deliveries/?state=failed"):
+        assert "в стоп-листе" in russian(page, path + where)
+    of_one = f"{path}deliveries/{failed.pk}/"
+    assert "в стоп-листе" in russian(page, of_one)
+    assert "в стоп-листе" in russian(page, f"{of_one}retry_failed/", {"seen": "0"})
 
 
 def test_a_delivery_that_may_have_arrived_twice_is_told_in_russian(sent: Mailing, page: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from core.clock import db_now, shifted
 from core.models import User
 from mailer.delivery.audit import audit_mailing
 from mailer.delivery.choices import MOVES, last_decision, possible_choices
+from mailer.delivery.counts import PAGES, move_counts
 from mailer.delivery.insert_select import insert_select
 from mailer.delivery.ledger import record
 from mailer.delivery.schedule import run_schedule
@@ -241,6 +243,31 @@ def test_what_becomes_uncertain_just_then_is_left_to_be_chosen(owner: User, monk
     assert states(mailing) == {"r0@example.com": "uncertain", "r1@example.com": "sent"}
     assert counted(mailing) == really_counted(mailing)
     assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
+
+
+@pytest.mark.parametrize("choice", ["retry_failed", "extend", "resend"])
+def test_whoever_is_suppressed_is_left_as_they_are(mailing: Mailing, owner: User, stranger: User, choice: str) -> None:
+    source = MOVES[choice].source
+    Delivery.objects.filter(state__in=["failed", "uncertain"]).update(state=source)
+    moves = Counter({"failed": -2, "uncertain": -2})
+    moves[source] += 4
+    move_counts(mailing.pk, PAGES, moves)
+    keys = list(Delivery.objects.filter(state=source).order_by("pk").values_list("address_key", flat=True))
+    for whose, key in zip([owner, None, stranger], keys, strict=False):
+        Suppression.objects.create(owner=whose, address_key=key, reason="manual")
+    assert choose(mailing, choice, owner) == 2
+    assert list(Decision.objects.order_by("delivery").values_list("delivery__address_key", flat=True)) == keys[2:]
+    assert happening(AuditEntry.objects.get(action=choice)).why == "Deliveries: 2."
+    assert counted(mailing) == {"sent": 2, source: 2, "queued": 2} == really_counted(mailing)
+
+
+def test_where_all_are_suppressed_nothing_is_chosen(mailing: Mailing, owner: User) -> None:
+    for key in states(mailing):
+        Suppression.objects.create(address_key=key, reason="complaint")
+    for choice in ("retry_failed", "resend"):
+        assert choose(mailing, choice, owner) == 0
+    assert not AuditEntry.objects.filter(action__in=["retry_failed", "resend", "reopen"]).exists()
+    assert choose(mailing, "treat_as_sent", owner) == 2
 
 
 def test_it_offers_what_the_mailing_can_still_do(mailing: Mailing, owner: User) -> None:

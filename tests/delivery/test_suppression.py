@@ -228,11 +228,20 @@ def test_an_address_that_a_server_calls_unknown_is_suppressed_for_its_owner(
 def test_a_bounce_is_suppressed_once_and_retried_by_nobody(owner: User, mailing: Mailing) -> None:
     worker = a_worker()
     record(worker, [result(claim, REJECTED) for claim in claimed(worker)])
-    assert choose(mailing, "retry_failed", owner) == 4
+    assert choose(mailing, "retry_failed", owner) == 0
     assert claimed(worker) == []
     assert Suppression.objects.count() == 4
-    assert set(states(mailing).values()) == {"skipped"}
+    assert set(states(mailing).values()) == {"failed"}
     assert Attempt.objects.count() == 4
+    assert is_sound(mailing)
+
+
+def test_lifting_it_lets_a_bounced_one_be_retried(owner: User, mailing: Mailing) -> None:
+    worker = a_worker()
+    record(worker, [result(claim, REJECTED) for claim in claimed(worker)])
+    Suppression.objects.filter(address_key=R1).update(lifted_at="2026-01-01T00:00Z")
+    assert choose(mailing, "retry_failed", owner) == 1
+    assert [claim.email for claim in claimed(worker)] == [R1]
     assert is_sound(mailing)
 
 

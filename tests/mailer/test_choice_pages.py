@@ -15,9 +15,10 @@ from mailer.delivery.ledger import record
 from mailer.delivery.outcome import Phase, Reply, classify_reply
 from mailer.delivery.schedule import run_schedule
 from mailer.delivery.transitions import change_status
-from mailer.models import AuditEntry, Decision, Delivery, Mailing
+from mailer.models import AuditEntry, Decision, Delivery, Mailing, Suppression
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
-from tests.support.results import ACCEPTED, REJECTED, UNCERTAIN, a_worker, claimed, result
+from tests.support.results import ACCEPTED, UNCERTAIN, a_worker, claimed, result
+from tests.support.suppressions import suppress_for
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,7 @@ CHOICES = ["retry_failed", "extend", "resend", "treat_as_sent"]
 
 @pytest.fixture
 def mailing(owner: User) -> Mailing:
-    """Completed: one sent, three failed, two uncertain."""
+    """Completed: one sent, three failed, two of them hard bounces and so suppressed, two uncertain."""
     make_crowd(owner, 6)
     mailing = change_status(make_mailing(owner).pk, "start", owner)
     worker = a_worker()
@@ -105,12 +106,48 @@ def test_its_cost_does_not_grow_with_the_mailing(
 def test_retry_failed_is_one_click_and_a_double_click_does_it_once(mailing: Mailing, page: Client) -> None:
     seen = seen_on(page, f"/mailings/{mailing.pk}/")
     first = page.post(f"/mailings/{mailing.pk}/choose/retry_failed/", {"seen": seen}, follow=True)
-    assert "3 deliveries are queued again." in first.content.decode()
+    assert "1 delivery is queued again." in first.content.decode()
     second = page.post(f"/mailings/{mailing.pk}/choose/retry_failed/", {"seen": seen}, follow=True)
-    assert "nothing left to do" in second.content.decode()
-    assert counted(mailing) == {"sent": 1, "queued": 3, "uncertain": 2} == really_counted(mailing)
+    assert "the addresses that are left are suppressed" in second.content.decode()
+    assert counted(mailing) == {"sent": 1, "failed": 2, "queued": 1, "uncertain": 2} == really_counted(mailing)
     assert AuditEntry.objects.filter(action="retry_failed").count() == 1
     assert Mailing.objects.get().status == "sending"
+
+
+def test_what_is_suppressed_is_not_offered_to_be_sent_and_it_says_why(mailing: Mailing, page: Client) -> None:
+    path = f"/mailings/{mailing.pk}/"
+    retry, reason = f"{path}choose/retry_failed/", "2 of the addresses are suppressed: they get no mail"
+    assert reason in words_of(page, path)
+    assert retry in text_of(page, path)
+    listed = f"{path}deliveries/?state=failed"
+    assert "Retry failed · 1" in words_of(page, listed)
+    assert reason in words_of(page, listed)
+    suppress_for(mailing.owner, delivery("r3@example.com").address_key)
+    suppress_for(None, "r4@example.com")
+    for where in (path, listed):
+        html = text_of(page, where)
+        assert retry not in html
+        assert "3 of the addresses are suppressed" in html
+        assert 'href="/suppressions/"' in html
+    assert f"{path}choose/resend/" in text_of(page, path)
+    searched = text_of(page, f"{path}deliveries/?state=uncertain&q=r4")
+    assert "choose/resend" not in searched
+    assert "choose/treat_as_sent" in searched
+
+
+def test_a_suppressed_delivery_alone_is_not_offered_either(mailing: Mailing, page: Client) -> None:
+    of_one = f"/mailings/{mailing.pk}/deliveries/{delivery('r1@example.com').pk}/"
+    html = text_of(page, of_one)
+    assert f"{of_one}retry_failed/" not in html
+    assert "The address is suppressed" in html
+    assert 'href="/suppressions/?q=r1%40example.com"' in html
+    assert "Nothing was queued" in text_of(page, f"{of_one}retry_failed/")
+    refused = page.post(f"{of_one}retry_failed/", {"seen": "0"}, follow=True)
+    assert refused.redirect_chain == [(of_one, 302)]
+    assert "Nothing was queued" in refused.content.decode()
+    assert states(mailing)["r1@example.com"] == "failed"
+    Suppression.objects.filter(address_key="r1@example.com").update(lifted_at=db_now())
+    assert f"{of_one}retry_failed/" in text_of(page, of_one)
 
 
 @pytest.mark.parametrize("data", [{}, {"seen": "x"}, {"seen": "-1"}])
@@ -128,7 +165,7 @@ def test_without_having_seen_the_page_it_asks(mailing: Mailing, page: Client, da
             "treat_as_sent",
             ["Treat 2 uncertain deliveries as sent?", "Nothing is sent", "stays in the ledger", "recorded"],
         ),
-        ("retry_failed", ["Try 3 failed deliveries again?"]),
+        ("retry_failed", ["Try 1 failed delivery again?"]),
     ],
 )
 def test_it_asks_in_words_that_say_what_it_means(mailing: Mailing, page: Client, choice: str, words: list[str]) -> None:
@@ -214,7 +251,7 @@ def test_a_cancelled_mailing_offers_no_sending(owner: User, page: Client) -> Non
     make_crowd(owner, 3)
     mailing = change_status(make_mailing(owner).pk, "start", owner)
     worker = a_worker()
-    record(worker, [result(c, o) for c, o in zip(claimed(worker, 2), [REJECTED, UNCERTAIN], strict=True)])
+    record(worker, [result(c, o) for c, o in zip(claimed(worker, 2), [TOO_SPAMMY, UNCERTAIN], strict=True)])
     change_status(mailing.pk, "cancel", owner)
     html = text_of(page, f"/mailings/{mailing.pk}/")
     assert "choose/treat_as_sent" in html

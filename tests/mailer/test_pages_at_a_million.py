@@ -22,6 +22,7 @@ from mailer.delivery.schedule import run_schedule
 from mailer.delivery.transitions import change_status
 from mailer.delivery.work_left import work_left
 from mailer.models import Attempt, Delivery, Mailing, Suppression, attempts_of, deliveries_in, deliveries_of
+from mailer.offers import Offer, offer_for
 from tests.support.mailings import make_crowd, make_mailing, make_recipients
 
 pytestmark = pytest.mark.django_db
@@ -118,8 +119,13 @@ def rows_of_pages(page: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as queries:
         assert page.get(address).status_code == 200
     [for_page] = [query["sql"] for query in queries if query["sql"].endswith("LIMIT 51")]
+    return rows_of(for_page)
+
+
+def rows_of(sql: str) -> int:
+    """How many rows PostgreSQL looks at for it."""
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {for_page}")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
         [[plan]] = cursor.fetchone()
     return _rows_read(plan["Plan"])
 
@@ -191,4 +197,21 @@ async def test_the_number_beside_a_choice_is_the_counters(
 
     mailing = await failed_one()
     shown = await signed_in(owner).get(f"/mailings/{mailing.pk}/deliveries/?state=failed")
-    assert shown.context["found_count"] == 1
+    assert shown.context["offer"].choices == {"retry_failed": 1}
+
+
+@ON_POSTGRES
+def test_an_offer_looks_at_the_newest_alone(
+    owner: User, mailings: list[Mailing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.offers.MOST_LOOKED_AT", 20)
+    mailing = mailings[1]
+    failed = deliveries_in("failed", mailing.pk)
+    Delivery.objects.filter(mailing=mailing).update(state="failed")
+    assert offer_for(mailing, "failed", failed, CROWD) == Offer({"retry_failed": CROWD})
+    newest = list(newest_first(failed).values_list("address_key", flat=True)[:30])
+    Suppression.objects.bulk_create(Suppression(owner=owner, address_key=key, reason="manual") for key in newest)
+    analyze()
+    with CaptureQueriesContext(connection) as queries:
+        assert offer_for(mailing, "failed", failed, CROWD) == Offer({"retry_failed": None}, suppressed=20)
+    assert sum(rows_of(query["sql"]) for query in queries) < 100
