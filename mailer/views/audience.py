@@ -23,6 +23,7 @@ from mailer.search import matching
 from mailer.stats.large import counted_lately, forget_count
 
 Through = Mailing.recipients.through
+DONE = "done"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,10 +34,10 @@ async def mailing_audience(request: SignedInRequest, pk: int) -> HttpResponse:
     search, only_chosen = request.GET.get("q", "").strip(), "chosen" in request.GET
     found = _found(mailing, search, only_chosen)
     if request.method == "POST":
-        await _change(request, mailing, found)
+        may_leave = await _change(request, mailing, found)
         forget_count(audience_name(mailing))
         forget_count(_found_name(mailing, search, only_chosen))
-        return redirect(request.get_full_path())
+        return redirect("mailing_detail", pk) if may_leave else redirect(request.get_full_path())
     is_chosen = Through.objects.filter(mailing=mailing, recipient=OuterRef("pk"))
     page = await page_by_key(
         found.annotate(is_chosen=Exists(is_chosen)), request.GET.get("older"), request.GET.get("newer")
@@ -62,22 +63,25 @@ def _found(mailing: Mailing, search: str, only_chosen: bool) -> QuerySet[Recipie
     return matching(recipients, search, "email", "full_name", "comment")
 
 
-async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Recipient]) -> None:
+async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Recipient]) -> bool:
+    """Do what was asked for; *Done* adds those ticked too. Returns whether it was that, and no tick was in vain."""
     act = request.POST.get("act", "")
     ticked = [int(key) for key in request.POST.getlist("recipient") if key.isdecimal() and len(key) < 19]
     if not ticked and not act.endswith("_all"):
-        messages.error(request, _("Nobody is ticked."))
-        return
+        if act != DONE:
+            messages.error(request, _("Nobody is ticked."))
+        return act == DONE
     meant = found if act.endswith("_all") else found.filter(pk__in=ticked)
-    change = _add if act.startswith("add") else _remove
+    change = _remove if act.startswith("remove") else _add
     n = await unless_gone(change, mailing.pk, meant)
     if n is None:
         messages.error(request, _("This mailing has been launched meanwhile: its audience is fixed."))
-    elif act.startswith("add"):
+    elif change is _add:
         messages.success(request, ngettext("%(n)s recipient added.", "%(n)s recipients added.", n) % {"n": intcomma(n)})
     else:
         taken_out = ngettext("%(n)s recipient taken out.", "%(n)s recipients taken out.", n) % {"n": intcomma(n)}
         messages.success(request, taken_out)
+    return act == DONE and n != 0
 
 
 @transaction.atomic

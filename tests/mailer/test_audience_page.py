@@ -39,6 +39,27 @@ def test_it_adds_and_takes_out_those_ticked(mailing: Mailing, owner: User, page:
     assert chosen(mailing) == ["r1@example.com"]
 
 
+def test_done_adds_those_ticked_and_goes_to_the_mailing(mailing: Mailing, owner: User, page: Client) -> None:
+    (one,) = owner.recipients.order_by("pk")[:1]
+    path, of_mailing = f"/mailings/{mailing.pk}/audience/?q=person", f"/mailings/{mailing.pk}/"
+    shown = page.post(path, {"act": "done", "recipient": [one.pk]}, follow=True)
+    assert shown.redirect_chain == [(of_mailing, 302)]
+    assert "1 recipient added." in shown.content.decode()
+    assert chosen(mailing) == ["r0@example.com"]
+    assert page.post(path, {"act": "done"})["Location"] == of_mailing
+
+
+def test_done_stays_where_the_ticks_would_be_in_vain(mailing: Mailing, owner: User, page: Client) -> None:
+    """Whoever ticks those that are chosen may mean to take them out."""
+    (one,) = owner.recipients.order_by("pk")[:1]
+    mailing.recipients.add(one)
+    path = f"/mailings/{mailing.pk}/audience/?chosen=on"
+    shown = page.post(path, {"act": "done", "recipient": [one.pk]}, follow=True)
+    assert shown.redirect_chain == [(path, 302)]
+    assert "0 recipients added." in shown.content.decode()
+    assert chosen(mailing) == ["r0@example.com"]
+
+
 def test_it_adds_all_that_a_search_finds(mailing: Mailing, page: Client) -> None:
     path = f"/mailings/{mailing.pk}/audience/?q=person+11"
     response = page.get(path)
