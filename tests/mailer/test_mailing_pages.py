@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from mailer.models import AuditEntry, Delivery, Mailing, Message
 from mailer.reasons import LOGIN_REFUSED, StatusReason
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients
 from tests.support.results import ACCEPTED, DEFERRED, REJECTED, a_worker, claimed, result
+from tests.support.suppressions import suppress_for
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +171,16 @@ def test_every_transition_has_its_button(mailing: Mailing, page: Client) -> None
         page.post(f"/mailings/{mailing.pk}/{action}/")
         assert Mailing.objects.get().status == status
     assert page.post(f"/mailings/{mailing.pk}/complete/").status_code == 404
+
+
+def test_to_how_many_it_goes_is_told_where_the_suppressed_are_counted(
+    mailing: Mailing, owner: User, page: Client
+) -> None:
+    suppress_for(owner, "r0@example.com")
+    shown = text_of(page, f"/mailings/{mailing.pk}/")
+    assert re.search(r">Send now\s*</a>", shown)
+    assert "Everyone: 3" in shown
+    assert re.search(r">Send now\s* · 2</button>", text_of(page, f"/mailings/{mailing.pk}/start/"))
 
 
 def test_cancel_asks_first(mailing: Mailing, owner: User, page: Client) -> None:
