@@ -98,5 +98,7 @@ def _do(request: SignedInRequest, question: Question, answer: dict[str, Any]) ->
 
 def _nothing_left(act: Act) -> str:
     if act.about().exists():
-        return _("Nothing was queued: the addresses that are left are suppressed, and get no mail until that is lifted.")
+        return _(
+            "Nothing was queued: the addresses that are left are suppressed, and get no mail until that is lifted."
+        )
     return _("There is nothing left to do: it has been done already, or things have changed meanwhile.")

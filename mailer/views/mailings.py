@@ -244,10 +244,11 @@ def _pace(user: User, mailing: Mailing, progress: Progress, to_mail: int | None)
 def _not_sent(user: User, mailing: Mailing, progress: Progress, ended: bool) -> dict[str, Any]:
     """What the page says of what was not sent, or is not known, with what its owner may choose."""
     found = not_sent(mailing.pk, progress.counts)
+    may_choose = owns(user, mailing)
     return {
         "found": found,
         "rows": [
-            (state, n, offer_for(mailing, state, deliveries_in(state, mailing.pk), n) if owns(user, mailing) else Offer())
+            (state, n, offer_for(mailing, state, deliveries_in(state, mailing.pk), n) if may_choose else Offer())
             for state, n in found.counts.items()
         ],
         "seen": last_decision(mailing.pk),
