@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db.models import F, QuerySet, Value
+from django.db.models.expressions import Combinable
 
 from core.models import User
 from mailer.delivery.insert_select import insert_select
@@ -18,6 +19,6 @@ pytestmark = pytest.mark.django_db
 )
 def test_it_makes_nothing_from_nothing(owner: User, nobody: QuerySet[Recipient]) -> None:
     make_crowd(owner, 1)
-    values = {"mailing_id": Value(make_mailing(owner).pk), "recipient_id": F("pk")}
+    values: dict[str, Combinable] = {"mailing_id": Value(make_mailing(owner).pk), "recipient_id": F("pk")}
     assert insert_select(Mailing.recipients.through, nobody, values, holds_rows=True) == 0
     assert not Mailing.recipients.through.objects.exists()
