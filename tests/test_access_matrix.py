@@ -58,7 +58,7 @@ MATRIX = {
     "mailcatcher_mail": "404 404 404 404 404 | 404 404 404 404 404",
     "mailcatcher_source": "404 404 404 404 404 | 404 404 404 404 404",
     "mailing_action": "L 200 404 200 200 | 403 R 404 R R",
-    "mailing_audience": "L 200 404 404 200 | 403 R 404 404 R",
+    "mailing_audience": "L 200 404 404 200 | 403 400 404 404 400",
     "mailing_choose": "L R 404 404 R | 403 R 404 404 R",
     "mailing_content": "L 200 404 200 200 | 403 405 405 405 405",
     "mailing_content_preview": "L 200 404 200 200 | 403 405 405 405 405",

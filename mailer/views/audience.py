@@ -5,6 +5,7 @@ from __future__ import annotations
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpResponse
@@ -24,6 +25,7 @@ from mailer.stats.large import counted_lately, forget_count
 
 Through = Mailing.recipients.through
 DONE = "done"
+ACTS = (DONE, "add", "add_all", "remove", "remove_all")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,6 +68,8 @@ def _found(mailing: Mailing, search: str, only_chosen: bool) -> QuerySet[Recipie
 async def _change(request: SignedInRequest, mailing: Mailing, found: QuerySet[Recipient]) -> bool:
     """Do what was asked for; *Done* adds those ticked too. Returns whether it was that, and no tick was in vain."""
     act = request.POST.get("act", "")
+    if act not in ACTS:
+        raise BadRequest
     ticked = [int(key) for key in request.POST.getlist("recipient") if key.isdecimal() and len(key) < 19]
     if not ticked and not act.endswith("_all"):
         if act != DONE:

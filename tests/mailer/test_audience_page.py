@@ -72,6 +72,13 @@ def test_it_adds_all_that_a_search_finds(mailing: Mailing, page: Client) -> None
     assert chosen(mailing) == []
 
 
+@pytest.mark.parametrize("act", ["", "all", "remove_everything_all", "wipe"])
+def test_what_it_does_not_know_it_does_not_do(mailing: Mailing, owner: User, page: Client, act: str) -> None:
+    mailing.recipients.set(owner.recipients.order_by("pk")[:2])
+    assert page.post(f"/mailings/{mailing.pk}/audience/", {"act": act}).status_code == 400
+    assert chosen(mailing) == ["r0@example.com", "r1@example.com"]
+
+
 def test_it_takes_no_strangers_recipient(mailing: Mailing, stranger: User, page: Client) -> None:
     (theirs,) = make_recipients(stranger, "theirs@example.com")
     page.post(f"/mailings/{mailing.pk}/audience/", {"act": "add", "recipient": [theirs.pk]})
