@@ -18,6 +18,7 @@ from django.urls import reverse  # noqa: E402
 from asgi_project.lifespan import with_lifespan  # noqa: E402
 from core.any_host import answer_any_host  # noqa: E402
 from core.body_limit import with_body_limit  # noqa: E402
+from core.content_type import read_as_utf8  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from mailer.importing import LARGEST_FILE  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
@@ -32,6 +33,6 @@ router = ProtocolTypeRouter(
     }
 )
 long_lists = dict.fromkeys([reverse("recipient_import"), reverse("suppression_add")], LARGEST_FILE + MEGABYTE)
-limited = with_body_limit(router, settings.DATA_UPLOAD_MAX_MEMORY_SIZE, long_lists)
+limited = with_body_limit(read_as_utf8(router), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, long_lists)
 checked = answer_any_host(limited, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
 application = with_lifespan(refuse_other_machines(checked) if settings.EMBEDDED else checked)
