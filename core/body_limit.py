@@ -7,6 +7,8 @@ from typing import Any
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
+MOST_DIGITS = 20  # of a Content-Length, as HTTP servers count in 64 bits; Python reads no number of thousands of digits
+
 
 class TooLarge(Exception):
     """More has come than the limit, though the request had not said so."""
@@ -23,8 +25,11 @@ def with_body_limit(application: ASGI3Application, limit: int, others: Mapping[s
             await application(scope, receive, send)
             return
         most = others.get(scope["path"], limit)
-        if _announced(scope) > most:
-            await _refuse(send, most)
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if len(announced) > MOST_DIGITS:
+            await _refuse(send, 400, "The Content-Length of this request is no length.\n")
+        elif announced.isdigit() and int(announced) > most:
+            await _refuse_size(send, most)
         else:
             await _counted(application, scope, receive, send, most)
 
@@ -54,16 +59,15 @@ async def _counted(
         await application(scope, counting_receive, noting_send)
     except TooLarge:
         if not is_answered:
-            await _refuse(send, limit)
+            await _refuse_size(send, limit)
 
 
-def _announced(scope: Any) -> int:
-    length = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(length) if length.isdigit() else 0
-
-
-async def _refuse(send: ASGISendCallable, limit: int) -> None:
+async def _refuse_size(send: ASGISendCallable, limit: int) -> None:
     text = f"This is too large: a request may have {limit // 1024**2} MB. Go back, and send less at a time.\n"
+    await _refuse(send, 413, text)
+
+
+async def _refuse(send: ASGISendCallable, status: int, text: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers, "trailers": False})
+    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": text.encode(), "more_body": False})

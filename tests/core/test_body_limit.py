@@ -46,6 +46,7 @@ async def answer(headers: list[tuple[bytes, bytes]], chunks: list[bytes], path: 
         (None, [b"x" * LIMIT, b"x", b"x"], (413, LIMIT)),
         (b"5", [b"x" * LIMIT, b"x"], (413, LIMIT)),
         (b"nonsense", [b"x"], (200, 1)),
+        (b"0" * 5_000 + b"3", [b"x"], (400, 0)),
     ],
 )
 async def test_it_refuses_what_is_too_large(
