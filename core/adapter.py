@@ -37,6 +37,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.SIGNUP_ENABLED or bool(request.session.get("account_verified_email"))
 
+    def is_safe_url(self, url: str) -> bool:
+        """False, too, for one that can't be parsed, like `http://[`."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         """A new account keeps the language in which it was made."""
         user.language = get_language() or ""

@@ -37,6 +37,16 @@ def test_whoever_has_no_account_yet_sees_these_pages_in_our_design(client: Clien
     assert 'class="container py-4 entrance"' in content
 
 
+@pytest.mark.parametrize("next_page", ["http://[", "//[", "http://[x]", "http://a]b"])
+def test_where_to_go_next_may_be_nonsense(client: Client, owner: User, next_page: str) -> None:
+    for page in ("login/", "signup/", "password/reset/", "confirm-email/resend/"):
+        assert client.get(f"/account/{page}", {"next": next_page}).status_code == 200
+        assert client.post(f"/account/{page}", {"next": next_page}).status_code in (200, 302)
+    answer = client.post(SIGN_IN, {"login": owner.email, "password": PASSWORD, "next": next_page})
+    assert answer["Location"] == "/"
+    assert client.get("/account/reauthenticate/", {"next": next_page}).status_code in (200, 302)
+
+
 @pytest.mark.parametrize("page", ["email/", "password/change/"])
 def test_the_rest_of_an_account_needs_signing_in(client: Client, owner: User, page: str) -> None:
     assert client.get(f"/account/{page}")["Location"] == f"{SIGN_IN}?next=/account/{page}"
