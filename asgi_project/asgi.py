@@ -21,6 +21,7 @@ from core.body_limit import with_body_limit  # noqa: E402
 from core.content_type import read_as_utf8  # noqa: E402
 from core.loopback import refuse_other_machines  # noqa: E402
 from mailer.importing import LARGEST_FILE  # noqa: E402
+from realtime.origin import without_broken_origin  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
 MEGABYTE = 1024 * 1024  # for the rest of a form with a file
@@ -32,7 +33,8 @@ router = ProtocolTypeRouter(
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
+legible = without_broken_origin(read_as_utf8(router))
 long_lists = dict.fromkeys([reverse("recipient_import"), reverse("suppression_add")], LARGEST_FILE + MEGABYTE)
-limited = with_body_limit(read_as_utf8(router), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, long_lists)
+limited = with_body_limit(legible, settings.DATA_UPLOAD_MAX_MEMORY_SIZE, long_lists)
 checked = answer_any_host(limited, {"/healthz", "/readyz"}, settings.ALLOWED_HOSTS[0])
 application = with_lifespan(refuse_other_machines(checked) if settings.EMBEDDED else checked)

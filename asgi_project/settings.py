@@ -166,6 +166,7 @@ CACHES: dict[str, dict[str, Any]] = {
     else {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
 }
 
+SESSION_ENGINE = "core.sessions"
 AUTH_USER_MODEL = "core.User"
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # the email is unique by a constraint on lower(email), which the check can't see

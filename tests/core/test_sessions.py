@@ -67,3 +67,9 @@ def test_a_new_secret_key_keeps_sessions_while_the_old_one_is_known(
     assert is_signed_in(browsers[0])
     User.objects.filter(pk=owner.pk).update(signed_out_at=timezone.now())
     assert not is_signed_in(browsers[1])
+
+
+@pytest.mark.parametrize("key", [r"abcdefghij\000kl", r"abcdefghij\012kl", r"\377\376\375abcdefgh"])
+def test_a_cookie_with_a_key_that_no_session_has_is_as_good_as_none(client: Client, key: str) -> None:
+    for page, status in (("/mailings/", 302), ("/account/login/", 200)):
+        assert client.get(page, headers={"cookie": f'sessionid="{key}"'}).status_code == status

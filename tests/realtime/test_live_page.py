@@ -125,10 +125,14 @@ async def test_it_is_for_those_who_may_see_the_mailing(
         async with watching(address, mailing.pk, watcher) as socket:
             assert (await frame(socket))["type"] == "snapshot"
     refusals = [(mailing.pk, stranger, ""), (mailing.pk, None, ""), (mailing.pk + 99, owner, "")]
-    refusals.append((mailing.pk, owner, "http://elsewhere.example"))
+    refusals += [(mailing.pk, owner, "http://elsewhere.example"), (mailing.pk, owner, "http://[")]
     with pytest.raises(InvalidStatus) as nowhere:
         await connect(f"{address.replace('http', 'ws')}/ws/nothing/", origin=address)  # type: ignore[arg-type]
     assert nowhere.value.response.status_code == 403
+    url, nul = f"{address.replace('http', 'ws')}/ws/mailings/{mailing.pk}/", {"Cookie": r'sessionid="abcdefghij\000kl"'}
+    with pytest.raises(InvalidStatus) as nobody:
+        await connect(url, origin=address, additional_headers=nul)  # type: ignore[arg-type]
+    assert nobody.value.response.status_code == 403
     for pk, user, origin in refusals:
         with pytest.raises(InvalidStatus) as refused:
             async with watching(address, pk, user, origin):
