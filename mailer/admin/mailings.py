@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -17,11 +18,18 @@ from core.models import User
 from mailer.admin.links import list_link
 from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.forms.mailings import EDITABLE, FIELDS, audit_window, keep_message
+from mailer.forms.times import validate_year
 from mailer.models import Attempt, Delivery, Mailing, Recipient
 from mailer.stats.progress import delivery_counts
 
 
 class MailingAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    def clean_starts_at(self) -> datetime:
+        return _sane(self.cleaned_data["starts_at"])
+
+    def clean_ends_at(self) -> datetime:
+        return _sane(self.cleaned_data["ends_at"])
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         owner = cleaned.get("owner") or (self.instance.owner if self.instance.pk else None)
@@ -119,6 +127,11 @@ class MailingAdmin(LockingAdmin):
             except Mailing.DoesNotExist:
                 self.message_user(request, _("%(mailing)s is gone.") % {"mailing": mailing}, messages.WARNING)
         return done
+
+
+def _sane(moment: datetime) -> datetime:
+    validate_year(moment)
+    return moment
 
 
 def _actor(request: HttpRequest) -> User:

@@ -12,6 +12,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 FORMAT = "%Y-%m-%dT%H:%M"  # what datetime-local inputs send and take
+YEARS = range(1970, 9999)  # well within what a datetime holds, so that every zone's clock has the time
+
+
+def validate_year(moment: datetime) -> None:
+    if moment.year not in YEARS:
+        raise ValidationError(_("This date is out of range."))
 
 
 class WallTimeField(forms.DateTimeField):
@@ -21,6 +27,7 @@ class WallTimeField(forms.DateTimeField):
     """
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=FORMAT)
+    default_validators = [validate_year]
 
     def to_python(self, value: Any) -> datetime | None:
         if value in self.empty_values:

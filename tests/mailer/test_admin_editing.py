@@ -102,6 +102,8 @@ def test_a_mailing_takes_its_owners_messages_and_a_window_that_can_be(
         assert "somebody else" in errors_of(page.post(path, form))["message"][0]
     wrong = form_of(mailing, ends_at=mailing.starts_at - timedelta(days=1))
     assert "The end must come after the start." in str(errors_of(page.post(path, wrong)))
+    for name, date in (("starts_at", "0001-01-01"), ("ends_at", "9999-12-31")):
+        assert "out of range" in errors_of(page.post(path, form_of(mailing) | {f"{name}_0": date}))[name][0]
 
 
 def test_its_chosen_recipients_are_a_link_and_no_list(page: Client, mailing: Mailing, owner: User) -> None:

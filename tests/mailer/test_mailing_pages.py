@@ -83,6 +83,8 @@ def test_it_makes_a_mailing_to_everyone(owner: User, page: Client) -> None:
         ("ends_at", "2001-01-01T08:00", "passed already"),
         ("starts_at", "not a time", "Write a date"),
         ("starts_at", "2031-02-31T08:00", "no such date"),
+        ("starts_at", "0001-01-01T08:00", "out of range"),
+        ("ends_at", "9999-12-31T23:59", "out of range"),
         ("message", "999999", "valid choice"),
         ("message", "", "required"),
         ("audience", "strangers", "valid choice"),
@@ -114,7 +116,7 @@ def test_a_strangers_message_is_no_choice(stranger: User, mailing: Mailing, clie
 
 @pytest.mark.parametrize(
     ("time", "complaint"),
-    [("2031-03-30T02:30", "does not exist"), ("2031-10-26T02:30", None), ("9999-12-31T23:59", None)],
+    [("2031-03-30T02:30", "does not exist"), ("2031-10-26T02:30", None)],
 )
 def test_a_time_that_a_clock_change_skips_is_refused(
     owner: User, page: Client, settings: Any, time: str, complaint: str | None
