@@ -23,6 +23,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from mailer.delivery.dkim_keys import KeyProblem, read_key
 from mailer.domains.names import DOMAIN, SELECTOR, ascii_domain
+from mailer.management.arguments import MOST_CONNECTIONS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -90,9 +91,9 @@ def port(value: str) -> int:
     return int(value)
 
 
-def positive_integer(value: str) -> int:
-    if not value.strip().isdecimal() or int(value) == 0:
-        raise ValueError("takes a whole number from 1")
+def connections(value: str) -> int:
+    if not value.strip().isdecimal() or not 0 < int(value) <= MOST_CONNECTIONS:
+        raise ValueError(f"takes a whole number from 1 to {MOST_CONNECTIONS}")
     return int(value)
 
 
@@ -225,7 +226,7 @@ VARIABLES: dict[str, Variable] = {
     "UNSUBSCRIBE_MAILTO": Variable(address, ""),
     "MAILCATCHER_PORT": Variable(port, "1025"),
     "EMBEDDED_SENDER": Variable(boolean, "False", embedded="True"),
-    "SEND_CONCURRENCY": Variable(positive_integer, "20"),
+    "SEND_CONCURRENCY": Variable(connections, "20"),
     "JOURNAL_SYNC": Variable(journal_sync, "none"),
     "SIGNUP_ENABLED": Variable(boolean, "True"),
     "NEW_ACCOUNT_DAILY_CAP": Variable(whole_number, "100", embedded="0"),

@@ -58,6 +58,7 @@ MALFORMED = [
     ("EMAIL_PORT", "65536", "port number"),
     ("SEND_CONCURRENCY", "-3", "whole number"),
     ("SEND_CONCURRENCY", "0", "whole number"),
+    ("SEND_CONCURRENCY", "1001", "from 1 to 1000"),
     ("SITE_URL", "mail.example.com", "https://mail.example.com"),
     ("SITE_URL", "https://mail.example.com/path", "without a path"),
     ("SITE_URL", "https://mail.example.com:99999", "https://mail.example.com"),

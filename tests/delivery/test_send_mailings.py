@@ -117,7 +117,9 @@ def test_it_exits_with_3_when_something_is_uncertain(owner: User, tmp_path: Path
     ("words", "complaint"),
     [
         (["--mailing", "999"], "no mailing 999"),
-        (["--concurrency", "0"], "concurrency"),
+        (["--mailing", "x"], "--mailing: takes a number"),
+        (["--concurrency", "0"], "--concurrency: takes a whole number from 1 to 1000"),
+        (["--concurrency", "1001"], "--concurrency: takes a whole number from 1 to 1000"),
         (["--watch", "--wait"], "--watch"),
     ],
 )

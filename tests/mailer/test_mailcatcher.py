@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import AsyncClient, Client
 
 from core.models import User
@@ -76,6 +77,12 @@ async def test_it_says_what_to_do_when_its_port_is_taken(tmp_path: Path) -> None
         with pytest.raises(PortTaken, match="MAILCATCHER_PORT"):
             async with running_catcher("127.0.0.1", port, tmp_path):
                 raise AssertionError("two listen on one port")
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "smtp"])
+def test_its_command_takes_a_port_number(port: str) -> None:
+    with pytest.raises(CommandError, match="--port: takes a port number, 1 to 65535"):
+        call_command("mailcatcher", "--port", port)
 
 
 def test_it_drops_the_oldest(inbox: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core.event_loop import run
 from mailer.mailcatcher.smtp import PortTaken, running_catcher
+from mailer.management.arguments import port
 
 
 class Command(BaseCommand):
     help = "Catch mails instead of delivering them, until stopped. Under the embedded start the web process does it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=settings.MAILCATCHER_PORT)
+        parser.add_argument("--port", type=port, default=settings.MAILCATCHER_PORT)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -23,6 +23,7 @@ from mailer.delivery.supervise import send_forever, send_once
 from mailer.delivery.transitions import TransitionRefused, change_status
 from mailer.delivery.work_left import work_left
 from mailer.delivery.worker import LeaseLost
+from mailer.management.arguments import connections, key
 from mailer.management.pace import expected_times
 from mailer.management.progress import progress_on, summary_of
 from mailer.models import Delivery, Mailing
@@ -38,9 +39,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--concurrency", type=_positive, default=settings.SEND_CONCURRENCY, metavar="N", help="connections at once"
+            "--concurrency",
+            type=connections,
+            default=settings.SEND_CONCURRENCY,
+            metavar="N",
+            help="connections at once",
         )
-        parser.add_argument("--mailing", type=_positive, metavar="ID", help="this one only; a draft is sent now")
+        parser.add_argument("--mailing", type=key, metavar="ID", help="this one only; a draft is sent now")
         parser.add_argument("--watch", action="store_true", help="stay for ever and send whatever becomes due")
         parser.add_argument("--wait", action="store_true", help="stay until every delivery is closed, retries too")
         parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
@@ -79,13 +84,6 @@ class Command(BaseCommand):
 
     def _say(self, summary: Summary, as_json: bool) -> None:
         self.stdout.write(json.dumps(_as_json(summary)) if as_json else _as_text(summary))
-
-
-def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise ValueError(value)
-    return number
 
 
 def _start_now(mailing_id: int) -> None:
