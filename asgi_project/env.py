@@ -105,19 +105,33 @@ def whole_number(value: str) -> int:
 
 def site_url(value: str) -> str:
     url = value.strip().rstrip("/")
-    parts = urlsplit(url)
     try:
-        named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.username
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and is_host(parts.hostname or "") and parts.port != 0
     except ValueError:  # the port is no number, or too large
         named = False
-    if not named or parts.path or parts.query or parts.fragment:
+    if not named or parts.username or parts.path or parts.query or parts.fragment:
         raise ValueError("takes an address like https://mail.example.com, without a path")
     return url
 
 
+def is_host(name: str) -> bool:
+    """A host name or an IP address, as a browser sends it; `*` or `.example.com` would let in others' names too."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", name) is not None
+    return True
+
+
 def redis_url(value: str) -> str:
     url = value.strip()
-    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("redis", "rediss", "unix") and parts.port != 0
+    except ValueError:  # the port is no number, or too large
+        named = False
+    if url and not named:
         raise ValueError("takes an address like redis://127.0.0.1:6379/0, or nothing")
     return url
 

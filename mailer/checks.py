@@ -1,11 +1,16 @@
-"""What `manage.py check` says about the mail: at every start of DKIM's keys, with `--deploy` of UNSUBSCRIBE_KEY."""
+"""What `manage.py check` says about the mail.
+
+At every start of EMAIL_BACKEND and of DKIM's keys, with `--deploy` of UNSUBSCRIBE_KEY.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.module_loading import import_string
 
 from mailer.delivery.dkim_keys import ADVISED_RSA, is_short, read_key
 from mailer.domains.names import domain_of, is_aligned
@@ -15,6 +20,25 @@ NO_UNSUBSCRIBE_KEY = Warning(
     hint="Give it the value of SECRET_KEY now, so that the links stay good; it must outlive a new SECRET_KEY.",
     id="mailer.W003",
 )
+
+
+@register
+def email_backend(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """One that would fail at the first mail."""
+    try:
+        backend = import_string(settings.EMAIL_BACKEND)
+    except ImportError as error:
+        return [_unusable(f"can't be imported: {error}")]
+    is_one = isinstance(backend, type) and issubclass(backend, BaseEmailBackend)
+    return [] if is_one else [_unusable("is no mail backend")]
+
+
+def _unusable(why: str) -> Error:
+    return Error(
+        f"EMAIL_BACKEND {settings.EMAIL_BACKEND} {why}.",
+        hint="Name a class like django.core.mail.backends.smtp.EmailBackend in .env or the environment.",
+        id="mailer.E001",
+    )
 
 
 @register

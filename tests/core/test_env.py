@@ -64,7 +64,13 @@ MALFORMED = [
     ("SITE_URL", "https://mail.example.com:99999", "https://mail.example.com"),
     ("TIME_ZONE", "Moon/Tranquility", "IANA"),
     ("DATA_DIR", " ", "path of a folder"),
+    ("SITE_URL", "http://*", "https://mail.example.com"),
+    ("SITE_URL", "https://.example.com", "https://mail.example.com"),
+    ("SITE_URL", "https://[mail.example.com", "https://mail.example.com"),
     ("REDIS_URL", "127.0.0.1:6379", "redis://"),
+    ("REDIS_URL", "redis://cache:abc", "redis://"),
+    ("REDIS_URL", "redis://cache:99999", "redis://"),
+    ("REDIS_URL", "redis://[", "redis://"),
     ("EMAIL_BACKEND", "", "dotted path"),
     ("DEFAULT_FROM_EMAIL", "Our Club", "news@example.com"),
     ("DEFAULT_FROM_EMAIL", "a@example.com\nBcc: b@example.com", "news@example.com"),
@@ -98,9 +104,15 @@ def test_it_names_a_malformed_variable_and_what_it_takes(name: str, value: str, 
 
 
 def test_it_never_shows_a_secret() -> None:
-    with pytest.raises(ImproperlyConfigured) as caught:
-        Settings({"REDIS_URL": "http://:hunter2@127.0.0.1"})["REDIS_URL"]
-    assert "hunter2" not in str(caught.value)
+    for url in ("http://:hunter2@127.0.0.1", "redis://:hunter2/@127.0.0.1"):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            Settings({"REDIS_URL": url})["REDIS_URL"]
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["localhost", "mail-1.example.com", "192.0.2.1", "[2001:db8::1]", "web:8000"])
+def test_it_takes_a_site_by_name_or_ip_address(host: str) -> None:
+    assert Settings({"SITE_URL": f"https://{host}/"})["SITE_URL"] == f"https://{host}"
 
 
 @pytest.mark.parametrize(
@@ -163,6 +175,8 @@ def test_it_refuses_a_file_that_is_not_text(tmp_path: Path) -> None:
         ({"SECRET_KEY": KEY, "DB_PORT": "postgres"}, "DB_PORT takes a port number"),
         ({}, "SECRET_KEY is empty"),
         ({"SECRET_KEY": KEY, "EMAIL_USE_TLS": "1", "EMAIL_USE_SSL": "1"}, "choose one"),
+        ({"SECRET_KEY": KEY, "EMAIL_BACKEND": "nope.Nope"}, "EMAIL_BACKEND nope.Nope can't be imported"),
+        ({"SECRET_KEY": KEY, "EMAIL_BACKEND": "os.path.join"}, "EMAIL_BACKEND os.path.join is no mail backend"),
     ],
 )
 def test_it_stops_the_start_with_one_clear_line(tmp_path: Path, variables: dict[str, str], message: str) -> None:
