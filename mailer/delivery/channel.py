@@ -81,7 +81,8 @@ class SmtpChannel(asyncio.Protocol):
                 async with asyncio.timeout(self._timeouts.quit):
                     await self._lost.wait()
         finally:
-            self._transport.abort()
+            if not self._lost.is_set():
+                self._transport.abort()
 
     # For its mails: see `Line`.
 
@@ -176,7 +177,7 @@ class SmtpChannel(asyncio.Protocol):
 
     def _take_unasked(self, reply: Reply) -> None:
         if self._trouble:  # the answer to our QUIT, or what was on its way when we hung up
-            self._loop.call_soon(self._transport.close)  # TLS can't be ended while its data are being read
+            self._loop.call_soon(self._close)  # TLS can't be ended while its data are being read
             return
         trouble = f"The server said, unasked: {reply.code} {reply.text}"
         if reply.code != GOING:
@@ -184,6 +185,10 @@ class SmtpChannel(asyncio.Protocol):
         if self._under_way:
             self._under_way[0].heed_unasked(reply)
         self.hang_up(trouble)
+
+    def _close(self) -> None:
+        if not self._transport.is_closing():  # Python 3.11's TLS can't be closed twice and then aborted
+            self._transport.close()
 
     def eof_received(self) -> None:
         self.hang_up("The server closed the connection")
