@@ -134,7 +134,7 @@ async def test_a_goodbye_that_is_cut_short_closes_the_connection() -> None:
     with SmtpServer(silent_at("quit")) as server:
         channel = await open_connection(entry(server))
         leaving = asyncio.create_task(channel.quit())
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.wait([leaving])
         assert channel._transport.is_closing()
