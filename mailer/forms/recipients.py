@@ -21,10 +21,7 @@ class RecipientForm(EditForm):
     class Meta:
         model = Recipient
         fields = ["email", "full_name", "comment"]
-        widgets = {
-            "email": forms.EmailInput(attrs={"autocomplete": "off"}),
-            "comment": forms.Textarea(attrs={"rows": 3}),
-        }
+        widgets = {"comment": forms.Textarea(attrs={"rows": 3})}
 
     def clean_email(self) -> str:
         email = clean_address(self.cleaned_data["email"])

@@ -50,8 +50,4 @@ class SuppressForm(ImportForm):
 
 
 class LiftForm(forms.Form):
-    why = forms.CharField(
-        label=_("Why may this address be mailed again?"),
-        max_length=300,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
+    why = forms.CharField(label=_("Why may this address be mailed again?"), max_length=300)

@@ -63,6 +63,27 @@ def test_what_was_typed_in_a_lost_session_is_saved_after_going_back(page: Page) 
     save(page, "Typed for an hour")
 
 
+def refused_and_back(page: Page, send: Callable[[], None]) -> None:
+    """Send what is typed without a session, sign in elsewhere, and go back."""
+    page.context.clear_cookies(name="sessionid")
+    send()
+    expect(page.locator("h1")).to_have_text("You are signed out")
+    sign_in(page.context.new_page())
+    page.go_back()
+
+
+def test_a_recipient_and_how_a_message_is_written_are_kept_as_well(page: Page) -> None:
+    page.goto("/recipients/new/")
+    page.fill("#id_email", "typed@example.com")
+    refused_and_back(page, lambda: page.press("#id_email", "Enter"))
+    expect(page.locator("#id_email")).to_have_value("typed@example.com")
+    page.goto("/messages/new/")
+    page.click("label:has-text('Markdown')")
+    write(page, "Marked down")
+    refused_and_back(page, lambda: page.click(SAVE))
+    expect(page.locator("input[name=kind][value=markdown]")).to_be_checked()
+
+
 def test_whoever_has_signed_in_again_in_another_tab_just_saves(page: Page) -> None:
     page.goto("/messages/new/")
     write(page, "Typed in the first tab")
