@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
-import subprocess
-import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +18,7 @@ from tests.chaos.support.report import Report
 from tests.chaos.support.senders import Senders, kill, let_time_pass, terminate, wait_until
 from tests.chaos.support.sink import Plan, Sink
 from tests.chaos.support.sizes import SEED, Sizes, full_only, once_in_short
+from tests.support.freezing import freeze, freeze_between_transactions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,7 +62,10 @@ def test_stopped_past_its_lease_it_hands_nothing_more_over(
     ):
         sleeper = senders.watch()
         log.wait_for(sizes.crowd // 6)
-        freeze(sleeper)
+        if connection.vendor == "sqlite":
+            freeze_between_transactions(sleeper)  # within one it would keep everybody from writing
+        else:
+            freeze(sleeper)
         frozen = Worker.objects.get()
         senders.watch()
         wait_until(lambda: is_swept(frozen))
@@ -92,24 +92,6 @@ def is_swept(worker: Worker) -> bool:
     if Worker.objects.get(pk=worker.pk).swept_at is None:
         return False
     return not Delivery.objects.filter(worker=worker.pk, state=Delivery.State.SENDING).exists()
-
-
-def freeze(process: subprocess.Popen[bytes]) -> None:
-    """Stop it wherever it is; on SQLite not within a transaction, which would keep everybody from writing."""
-    process.send_signal(signal.SIGSTOP)
-    while connection.vendor == "sqlite" and not can_write():
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
-        process.send_signal(signal.SIGSTOP)
-
-
-def can_write() -> bool:
-    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.2)) as database:
-        try:
-            database.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-        return True
 
 
 @full_only

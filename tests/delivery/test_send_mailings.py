@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from subprocess import Popen
@@ -27,6 +26,7 @@ from mailer.models import Attempt, Delivery, Mailing, Worker
 from mailer.rates import Rate
 from mailer.throttling import set_rate
 from tests.support.engine import accepted_by, sending_process
+from tests.support.freezing import freeze_between_transactions
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted, states
 from tests.support.smtp_server import SmtpServer, drop_after_dot, greylist, refuse_sender, slow
 from tests.support.sweeping import sweep_after_long_silence
@@ -195,32 +195,6 @@ def test_one_of_several_is_killed_and_the_others_send_the_rest_once(owner: User,
     assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
 
 
-def stop_between_transactions(process: Popen[str]) -> None:
-    """Where it would hold no lock on the database that the test waits for."""
-    process.send_signal(signal.SIGSTOP)
-    while is_locked():
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
-        process.send_signal(signal.SIGSTOP)
-
-
-def is_locked() -> bool:
-    """Whether another process is within a transaction."""
-    if connection.vendor == "sqlite":
-        with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0.5, isolation_level=None)) as own:
-            try:
-                own.executescript("BEGIN IMMEDIATE; ROLLBACK")
-            except sqlite3.OperationalError:
-                return True
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
-        )
-        return cursor.fetchone() is not None
-
-
 @contextmanager
 def ended_at_last(process: Popen[str]) -> Iterator[None]:
     """Whatever a test finds, and even if the process is stopped."""
@@ -239,7 +213,7 @@ def test_one_that_was_stopped_and_given_up_hands_nothing_over_when_it_wakes_up(o
         ended_at_last(process),
     ):
         wait_until(lambda: len(server.accepted) > 20)
-        stop_between_transactions(process)
+        freeze_between_transactions(process)
         sweep_after_long_silence(tmp_path / "journal", socket.gethostname())
         given_up = Delivery.objects.filter(state="uncertain").count()
         assert given_up >= 5
