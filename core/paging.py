@@ -33,6 +33,17 @@ class Only(Lookup):
         return f"{column} {is_it}", (*parameters, self.rhs)
 
 
+class ByKey(Lookup):
+    """`column = key`, but SQLite reads along the primary key: by an index of the column it would sort all its rows."""
+
+    lookup_name = "by_key"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{'+' if connection.vendor == 'sqlite' else ''}{column} = %s", (*parameters, self.rhs)
+
+
 def within(queryset: QuerySet[M], along: str, key: int) -> QuerySet[M]:
     """Those of the queryset with this key in the column `along`, for pages by key, and where others have millions.
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from core.paging import within
+from core.paging import ByKey, within
 from mailer.models.mailings import Mailing
 from mailer.models.recipients import Recipient
 
@@ -112,7 +112,7 @@ class Delivery(models.Model):
 
 def deliveries_of(mailing: Mailing) -> models.QuerySet[Delivery]:
     """The mailing's deliveries, between the keys that are theirs: so a page by key begins where they do."""
-    deliveries = Delivery.objects.filter(mailing=mailing, pk__gt=mailing.deliveries_after)
+    deliveries = Delivery.objects.filter(ByKey(F("mailing_id"), mailing.pk), pk__gt=mailing.deliveries_after)
     return deliveries if mailing.deliveries_to is None else deliveries.filter(pk__lte=mailing.deliveries_to)
 
 

@@ -9,12 +9,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core.models import User
+from core.paging import newest_first
 from mailer.delivery.claim import claims_of
 from mailer.delivery.frontier import Frontier
 from mailer.delivery.ledger import record
 from mailer.delivery.sweep import _claimed_by
 from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Worker
+from mailer.models.deliveries import deliveries_of
 from tests.support.mailings import make_crowd, make_mailing
 from tests.support.results import ACCEPTED, DEFERRED, a_worker, claimed, result, taken_by
 
@@ -95,3 +97,13 @@ def test_a_delivery_moves_by_its_key(mailing: Mailing) -> None:
     plan = plan_of(move)
     assert "delivery_claimed" not in plan
     assert "mailer_delivery_pkey" in plan or "INTEGER PRIMARY KEY" in plan
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="test_pages_at_a_million.py counts what PostgreSQL reads")
+def test_a_page_of_its_deliveries_is_read_along_the_key(mailing: Mailing) -> None:
+    last = Delivery.objects.latest("pk").pk
+    (page,) = statements(lambda: list(newest_first(deliveries_of(mailing)).filter(pk__lt=last)[:51]))
+    assert "ORDER BY" in page
+    plan = plan_of(page)
+    assert "INTEGER PRIMARY KEY" in plan
+    assert "TEMP B-TREE" not in plan
