@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,6 +18,7 @@ from mailer.delivery.transitions import change_status
 from mailer.models import Attempt, Delivery, Mailing, Suppression, Worker
 from tests.support.engine import accepted_by, send, until
 from tests.support.mailings import counted, make_crowd, make_mailing, make_recipients, really_counted, states
+from tests.support.servers import free_port
 from tests.support.smtp_server import (
     LOGIN,
     SmtpServer,
@@ -331,10 +331,3 @@ async def test_a_bug_stops_the_engine_in_good_order(owner: User, site: Site, mon
 
 async def nothing_in_hand(mailing: Mailing) -> bool:
     return not await Delivery.objects.filter(mailing=mailing, state="sending").aexists()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from mailer.delivery.connection import ConnectFailed
 from mailer.delivery.outcome import Kind, Phase, Scope
 from mailer.delivery.steps import Timeouts
 from mailer.delivery.transport import Server, open_connection, server_from_settings, transport_from_settings
+from tests.support.servers import free_port
 from tests.support.smtp_client import CONTENT, Gate, deliver, envelope
 from tests.support.smtp_server import (
     LOGIN,
@@ -234,16 +234,9 @@ async def test_it_tells_where_there_is_no_way_to_log_in(server: SmtpServer) -> N
     assert (failed.outcome.kind, failed.outcome.scope) == (Kind.REJECTED, Scope.ACCOUNT)
 
 
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_it_tells_of_a_refused_connection(host: str) -> None:
-    server = Server(host, unused_port(), timeout=2.0)
+    server = Server(host, free_port(), timeout=2.0)
     failed = await failure(server)
     assert str(failed) == f"Connection refused by {host}:{server.port}"
     assert (failed.outcome.kind, failed.outcome.scope, failed.outcome.phase) == (

@@ -6,10 +6,12 @@ a program of this machine, the system's package manager where we may use it, a P
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
 import pwd
+import random
 import re
 import shutil
 import socket
@@ -127,10 +129,12 @@ def program_version(program: Path) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback where nobody listens, and which no system gives away before its server takes it."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.SystemRandom().randrange(20000, 32768)))
+            port: int = probe.getsockname()[1]
+            return port
 
 
 def database_variables(url: str) -> dict[str, str]:
