@@ -12,7 +12,7 @@ from mailer.delivery.schedule import run_schedule
 from mailer.delivery.transitions import change_status
 from mailer.models import Delivery, Mailing, Recipient
 from tests.support.mailings import make_mailing, make_recipients, states
-from tests.support.waiting import committed_once_somebody_waits, lock_delivery, with_many_writers
+from tests.support.waiting import committed_once_somebody_waits, deadlocked_with, lock_delivery, with_many_writers
 
 pytestmark = [pytest.mark.django_db(transaction=True), with_many_writers]
 
@@ -83,6 +83,6 @@ def test_it_is_done_again_where_it_and_a_recorder_have_waited_for_one_another(
         change_status(pk, "start", superuser)
     first, last = ana.deliveries.order_by("pk").values_list("pk", flat=True)
     # A recorder's batch may have both, in any order.
-    with committed_once_somebody_waits(lambda: lock_delivery(last), then=lambda: lock_delivery(first)):
+    with deadlocked_with(lambda: lock_delivery(last), then=lambda: lock_delivery(first)):
         assert page.post(address.format(ana.pk), {"post": "yes"}).status_code == 302
     assert set(Delivery.objects.filter(email=ANA).values_list("recipient", flat=True)) == {None}

@@ -43,6 +43,36 @@ def committed_once_somebody_waits(
         holding.result()
 
 
+@contextmanager
+def deadlocked_with(first: Callable[[], object], then: Callable[[], object]) -> Iterator[None]:
+    """Lock what is first in another connection, then what the block has locked before it: PostgreSQL ends the block's
+    transaction.
+
+    Of two who wait for one another it ends who looks for that: once, after `deadlock_timeout` of waiting. So the block
+    must not have looked before the other waits, however busy the machine is, and the other must look later.
+    """
+
+    def patiently() -> None:
+        set_deadlock_timeout("1min")
+        first()
+
+    set_deadlock_timeout("3s")
+    try:
+        with committed_once_somebody_waits(patiently, then):
+            yield
+    finally:
+        set_deadlock_timeout("1s")  # as PostgreSQL has it
+
+
+def set_deadlock_timeout(time: str) -> None:
+    """For this connection, where we are a superuser of PostgreSQL: others may not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('deadlock_timeout', %s, false) FROM pg_roles WHERE rolname = current_user AND rolsuper",
+            [time],
+        )
+
+
 def done_and_closed(act: Callable[[], T]) -> T:
     """For another thread: it leaves no connection open."""
     try:
