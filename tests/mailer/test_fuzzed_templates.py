@@ -18,7 +18,7 @@ from tests.support.cost import cheapest, plain_work, seconds_of
 
 HOW_MANY = int(os.environ.get("FUZZED_TEMPLATES", "50000"))
 SHARDS = 10  # which several processes can share
-LONGEST = 3.7  # times what plain work takes: 5 ms, where that takes 1.4
+LONGEST = 5  # times what plain work takes; the worst takes 2.7, and 3.7 where others keep the caches busy
 TRIES, PAUSE = 40, 0.05  # of what was slow, and the seconds in between
 SECRET = "tell-nobody"
 
