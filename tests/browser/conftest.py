@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.processes import manage, running_site
 from tests.support.servers import find_chromium, free_port
 
+expect.set_options(timeout=30_000)  # milliseconds, as all else may take: server and browser share a busy machine
+HOME = re.compile(r"//[^/]+/$")
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -92,4 +95,4 @@ def sign_in(page: Page, email: str = DEMO, password: str = DEMO_PASSWORD) -> Non
     page.fill("input[name=login]", email)
     page.fill("input[name=password]", password)
     page.click("main form button")
-    page.wait_for_url("**/")
+    page.wait_for_url(HOME)

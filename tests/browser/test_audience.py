@@ -27,7 +27,8 @@ def test_who_leaves_with_ticks_is_asked_and_done_adds_them(open_page: Callable[.
     for leave in ("a[rel=next]", "form[role=search] button", "main p a"):
         ticked = page.locator("[name=recipient]").first
         ticked.check()
-        page.click(leave, no_wait_after=True)
+        with page.expect_event("dialog"):  # a form's comes when the click is over
+            page.click(leave, no_wait_after=True)
         expect(ticked).to_be_checked()
     assert asked == ["beforeunload"] * 3
     page.click("button:has-text('Done')")

@@ -27,7 +27,7 @@ def send_form(page: Page, **fields: str) -> None:
 def open_mail(page: Page, address: str, subject: str) -> None:
     """In the catcher's inbox, once it has arrived."""
     mail = page.get_by_role("link", name=subject)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     page.goto(f"/mailcatcher/?q={address}")
     while not mail.count() and time.monotonic() < deadline:
         page.wait_for_timeout(50)
