@@ -122,7 +122,8 @@ def test_it_warns_of_a_record_that_passes_but_is_weak(ask: Ask, record: str, war
 
 @pytest.mark.parametrize("trouble", [silent("b.com"), refuse("b.com")])
 def test_an_include_that_is_not_answered_is_no_pass_and_no_fault_of_the_record(ask: Ask, trouble: Any) -> None:
-    found = spf_of(ask(spf("v=spf1 include:b.com -all"), trouble, ip=SENDER, budget=0.4))
+    # Within the budget the record itself has to be answered, which takes some 10 ms.
+    found = spf_of(ask(spf("v=spf1 include:b.com -all"), trouble, ip=SENDER, budget=2))
     assert found.status == "unknown"
     assert "b.com" in told(found, "unknown")
     assert told(found, "fail") == ""
