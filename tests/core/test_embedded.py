@@ -5,8 +5,10 @@ from pathlib import Path
 
 from django.conf import settings
 
-from asgi_project.embedded import free_port, write_env
+from asgi_project import embedded
+from asgi_project.embedded import write_env
 from tests.support.processes import run_python
+from tests.support.servers import free_port
 
 
 def test_it_writes_settings_that_the_product_reads(tmp_path: Path) -> None:
@@ -25,7 +27,7 @@ def test_it_never_touches_settings_that_are_there(tmp_path: Path) -> None:
 
 
 def test_it_takes_another_port_where_the_usual_one_is_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = other.getsockname()[1]
-        assert free_port(taken) != taken
-    assert free_port(taken) == taken
+    taken = free_port()
+    with socket.create_server(("127.0.0.1", taken)):
+        assert embedded.free_port(taken) != taken
+    assert embedded.free_port(taken) == taken

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command, get_commands
 
 from core.loopback import is_loopback, refuse_other_machines
 from core.management.commands.runserver import host_and_port, refuse_taken_port
+from tests.support.servers import free_port
 
 
 def test_it_is_ours() -> None:
@@ -63,10 +64,12 @@ def test_it_refuses_no_workers() -> None:
 
 
 def test_it_says_when_the_port_is_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(CommandError, match=f"port {port}: Address already in use"):
-            refuse_taken_port("127.0.0.1", port)
+    port = free_port()
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(CommandError, match=f"port {port}: Address already in use"),
+    ):
+        refuse_taken_port("127.0.0.1", port)
     refuse_taken_port("127.0.0.1", port)
 
 
