@@ -64,5 +64,5 @@ def test_the_street_lies_near_its_code() -> None:
 
 @pytest.mark.parametrize("piece", ["1", "A1 ", "12345\n", "10115 Berlin, ", "A ", "г. ", "address: ", "P.O. ", "P O "])
 def test_a_text_that_is_written_to_be_slow_is_read_at_once(piece: str) -> None:
-    with at_most(2):
+    with at_most(10):  # it takes a quarter; where each character looks at all that follow, hours
         has_address(piece * (500_000 // len(piece)))

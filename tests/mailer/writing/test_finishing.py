@@ -234,4 +234,5 @@ def test_no_text_takes_more_time_than_its_length_is_worth(kind: str, written: st
         body = written * (characters // len(written))
         return seconds_of(lambda: finish(kind, "", body))
 
-    assert seconds(40_000) < max(20 * seconds(5_000), 0.5)
+    # One that is not linear takes 64 times as long; several tries, since a busy machine may take twice as long for one.
+    assert any(seconds(40_000) < max(20 * seconds(5_000), 0.5) for _try in range(5))
