@@ -24,7 +24,7 @@ def is_there(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while is_there(pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)

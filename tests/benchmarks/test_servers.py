@@ -17,7 +17,7 @@ async def talk(port: int, pieces: list[bytes], until: bytes) -> bytes:
     for piece in pieces:
         writer.write(piece)
         await writer.drain()
-    said = await asyncio.wait_for(reader.readuntil(until), 10)
+    said = await asyncio.wait_for(reader.readuntil(until), 30)
     writer.close()
     await writer.wait_closed()
     return said

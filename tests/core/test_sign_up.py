@@ -110,7 +110,7 @@ class MeetingHasher(MD5PasswordHasher):
     meeting = threading.Barrier(2)
 
     def encode(self, password: str, salt: str) -> str:
-        self.meeting.wait(10)
+        self.meeting.wait(30)
         return super().encode(password, salt)
 
 

@@ -80,4 +80,4 @@ def _meanwhile(owner: User, act: Callable[[], T]) -> T:
     """Done in another connection while an import of the owner is being written."""
     with ThreadPoolExecutor(1) as other, transaction.atomic():
         import_recipients(owner, ANA)
-        return other.submit(done_and_closed, act).result(10)
+        return other.submit(done_and_closed, act).result(30)

@@ -32,6 +32,7 @@ from tests.support.servers import free_port
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOBODY_LISTENS = "redis://127.0.0.1:1"
+PATIENCE = 30  # seconds, with a machine that does other things as well
 
 
 @pytest.fixture(params=["redis", "in memory", "redis is dead"])
@@ -61,12 +62,13 @@ async def watching(
 ) -> AsyncIterator[ClientConnection]:
     cookie = f"{settings.SESSION_COOKIE_NAME}={await sync_to_async(session_of)(user)}" if user else ""
     url = f"{address.replace('http', 'ws')}/ws/mailings/{mailing_id}/"
-    async with connect(url, origin=origin or address, additional_headers={"Cookie": cookie}) as socket:  # type: ignore[arg-type]
+    headers = {"Cookie": cookie}
+    async with connect(url, origin=origin or address, additional_headers=headers, open_timeout=PATIENCE) as socket:  # type: ignore[arg-type]
         yield socket
 
 
 async def frame(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         found: dict[str, Any] = json.loads(await socket.recv())
     return found
 
@@ -151,12 +153,12 @@ async def test_it_is_closed_when_the_user_is_blocked(
     monkeypatch.setattr(consumers, "CHECK_EVERY", 0.05)
     page = ApplicationCommunicator(watch_mailing, await sync_to_async(scope_of)(mailing, owner))
     await page.send_input({"type": "websocket.connect"})
-    assert (await page.receive_output(5))["type"] == "websocket.accept"
+    assert (await page.receive_output(PATIENCE))["type"] == "websocket.accept"
     await User.objects.filter(pk=owner.pk).aupdate(is_active=False)
-    while (message := await page.receive_output(5))["type"] == "websocket.send":
+    while (message := await page.receive_output(PATIENCE))["type"] == "websocket.send":
         continue
     assert message["code"] == consumers.NO_LONGER_ALLOWED
-    await page.wait(5)
+    await page.wait(PATIENCE)
 
 
 async def test_a_page_that_takes_nothing_is_closed(
@@ -177,5 +179,5 @@ async def test_a_page_that_takes_nothing_is_closed(
         raise AssertionError("nothing more comes")
 
     consumer = MailingConsumer(await sync_to_async(scope_of)(mailing, owner), receive, stuck)
-    await asyncio.wait_for(consumer.run(), 10)
+    await asyncio.wait_for(consumer.run(), PATIENCE)
     assert said[-1] == {"type": "websocket.close", "code": consumers.TOO_SLOW}
