@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def cache(settings: Any) -> None:
-    settings.CACHES = statistics_at(settings.REDIS_URL)
+    settings.CACHES = statistics_at(settings.REDIS_URL, patience=30)
     start_over()
 
 

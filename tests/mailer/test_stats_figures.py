@@ -35,7 +35,7 @@ def cache(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
     with frozen_redis() as frozen:
         urls = {"on": settings.REDIS_URL, "dead": NOBODY_LISTENS, "frozen": frozen}
         if request.param in urls:
-            settings.CACHES = statistics_at(urls[request.param])
+            settings.CACHES = statistics_at(urls[request.param], patience=30 if request.param == "on" else 0.5)
         start_over()
         yield request.param
     start_over()

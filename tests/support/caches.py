@@ -24,9 +24,9 @@ def frozen_redis() -> Iterator[str]:
         yield f"redis://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def statistics_at(url: str) -> dict[str, Any]:
-    """CACHES with the statistics on that Redis, as CACHE_ENABLED has it."""
-    options = {"SOCKET_CONNECT_TIMEOUT": 0.5, "SOCKET_TIMEOUT": 0.5}
+def statistics_at(url: str, patience: float = 0.5) -> dict[str, Any]:
+    """CACHES with the statistics on that Redis, as CACHE_ENABLED has it; `patience` in seconds for each answer."""
+    options = {"SOCKET_CONNECT_TIMEOUT": patience, "SOCKET_TIMEOUT": patience}
     redis = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url, "OPTIONS": options}
     return settings.CACHES | {"statistics": redis}
 
