@@ -102,13 +102,13 @@ class DnsServer:
 
     def __enter__(self) -> DnsServer:
         self._thread.start()
-        self.address = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(5)
+        self.address = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(30)
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(30)
         self._loop.close()
 
     def reply_to(self, octets: bytes, *, over_tcp: bool) -> bytes | None:
@@ -151,12 +151,18 @@ class DnsServer:
         return reply
 
     async def _start(self) -> tuple[str, int]:
-        self._tcp = await asyncio.start_server(self._serve_tcp, "127.0.0.1", 0)
-        port = self._tcp.sockets[0].getsockname()[1]
-        self._udp, _protocol = await self._loop.create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=("127.0.0.1", port)
-        )
-        return "127.0.0.1", port
+        """On a port that is free for both: what the system gives away for one may be taken for the other."""
+        while True:
+            self._tcp = await asyncio.start_server(self._serve_tcp, "127.0.0.1", 0)
+            port = self._tcp.sockets[0].getsockname()[1]
+            try:
+                self._udp, _protocol = await self._loop.create_datagram_endpoint(
+                    lambda: _Datagrams(self), local_addr=("127.0.0.1", port)
+                )
+            except OSError:
+                self._tcp.close()
+            else:
+                return "127.0.0.1", port
 
     async def _stop(self) -> None:
         self._udp.close()
