@@ -64,6 +64,10 @@ class DatabaseProxy:
             writer.transport.abort()
             return
         from_server, to_server = await asyncio.open_connection(self._host, self._target_port)
+        if self._is_cut:  # meanwhile
+            writer.transport.abort()
+            to_server.transport.abort()
+            return
         self._writers |= {writer, to_server}
         is_losing = asyncio.Event()
 
