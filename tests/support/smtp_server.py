@@ -313,7 +313,7 @@ class SmtpServer:
     async def reached(self, stage: Stage) -> None:
         """Wait until some connection has come to the stage. To be awaited in the test's own loop."""
         event = self._reached.setdefault(stage, threading.Event())
-        await asyncio.to_thread(event.wait, 10)
+        assert await asyncio.to_thread(event.wait, 30), stage
 
     async def hang_up(self) -> None:
         """End every connection. To be awaited in the test's own loop."""
@@ -353,8 +353,8 @@ class SmtpServer:
 
     async def _stop(self) -> None:
         self._server.close()
-        await self._server.wait_closed()
         await self._hang_up()
+        await self._server.wait_closed()  # from Python 3.12 on until the last connection has gone
         await asyncio.gather(*(session.task for session in self.sessions if session.task is not None))
 
     async def _end_sessions(self, reply: str | None) -> None:
