@@ -132,7 +132,7 @@ def unsubscribe_by_one_click(site: str, mail: EmailMessage) -> None:
     link = mail["List-Unsubscribe"].strip("<>")
     assert link.startswith(SITE_URL)
     request = urllib.request.Request(site.rstrip("/") + link.removeprefix(SITE_URL), b"List-Unsubscribe=One-Click")  # noqa: S310 - our own server
-    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
         assert response.status == 200
 
 

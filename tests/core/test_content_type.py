@@ -69,7 +69,7 @@ def test_they_are_answered_and_unsubscribe(owner: User) -> None:
 
 def post(address: str, path: str, content_type: str) -> int:
     """The answer's status."""
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
     try:
         connection.request("POST", path, FORM, {"Content-Type": content_type})
         return connection.getresponse().status

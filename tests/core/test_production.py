@@ -49,7 +49,7 @@ def test_it_shows_no_errors_in_full_unless_told_to(env_file: Path, tmp_path: Pat
 
 def ask(address: str, path: str, headers: dict[str, str]) -> tuple[int, http.client.HTTPMessage]:
     """Status and headers of one answer; redirects are not followed."""
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()

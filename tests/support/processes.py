@@ -78,14 +78,14 @@ def _answering(port: int, site: Path, *words: str, **variables: str) -> Iterator
             server.terminate()
 
 
-def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 90) -> None:
     """Until the server answers at this address, whatever it answers. Raises AssertionError when it ends or is late."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert server.poll() is None, f"the server ended with exit code {server.returncode}"
         try:
             get(url)
-        except (ConnectionError, urllib.error.URLError):
+        except OSError:  # URLError is one, and so is what is raised where it took the connection and says nothing yet
             time.sleep(0.05)
         else:
             return
@@ -95,7 +95,7 @@ def wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 30) -> 
 def get(url: str) -> tuple[int, str]:
     """Status and text of a page; redirects are followed."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own server
+        with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own server
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with contextlib.closing(error):

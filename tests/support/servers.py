@@ -252,7 +252,7 @@ def _start(
                 **_run_as(account),
             )
         stop = functools.partial(_let_go, leash)
-        for _wait in _patience(seconds=10):
+        for _wait in _patience(seconds=30):
             try:
                 return port, version(port), stop
             except (psycopg.OperationalError, redis.ConnectionError):
