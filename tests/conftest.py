@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from core.models import User
     from tests.support.smtp_server import SmtpServer
 
-# Machines are noisy: how long one example takes is no finding.
-hypothesis.settings.register_profile("suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# Machines are noisy: how long one example takes is no finding. The suite's examples are the same in each run;
+# `--hypothesis-profile=new` tries others.
+QUIET = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("suite", QUIET, derandomize=True)
+hypothesis.settings.register_profile("new", QUIET)
 hypothesis.settings.load_profile("suite")
 
 SERVERS = pytest.StashKey[list[Server]]()
