@@ -15,6 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import AsyncClient
 
 from mailer.delivery.lease import renew_lease
+from mailer.views.health import PATIENCE
 from tests.support.processes import get, running_without_database, suite_variables
 from tests.support.results import a_worker
 from tests.support.servers import free_port
@@ -22,6 +23,7 @@ from tests.support.servers import free_port
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NEWEST = ("mailer", "0002_reasons_and_counts")
+IN_TIME = 5 * PATIENCE  # on a busy machine; whoever waits for what is silent waits for ever
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ async def test_a_silent_redis_does_not_hold_up_the_answer(
     settings.REDIS_URL = f"redis://127.0.0.1:{silent_server}"
     began = time.monotonic()
     assert (await readiness(async_client))[0] == 503
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < IN_TIME
 
 
 @pytest.mark.skipif(os.environ.get("TEST_DB") == "sqlite", reason="SQLite is no server that can go away")
@@ -97,6 +99,6 @@ def test_without_its_database_the_process_answers_and_says_so_in_time(silent: bo
         for _look in range(2):
             began = time.monotonic()
             status, told = get(f"{address}/readyz")
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < IN_TIME
             assert (status, json.loads(told)["database"], json.loads(told)["redis"]) == (503, "no answer", "ok")
         assert get(f"{address}/healthz") == (200, "ok")
