@@ -11,7 +11,7 @@ from mailer.delivery.channel import SmtpChannel
 from mailer.delivery.connection import Transaction
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
 from mailer.delivery.steps import Timeouts
-from tests.support.smtp_client import CONTENT, Gate, channel_to, deliver, envelope
+from tests.support.smtp_client import CONTENT, Gate, channel_to, deliver, envelope, impatient
 from tests.support.smtp_server import (
     Behaviour,
     SmtpServer,
@@ -32,7 +32,6 @@ from tests.support.smtp_server import (
     slow,
 )
 
-SHORT = Timeouts(mail=0.05, rcpt=0.05, data=0.05, chunk=0.05, body=0.05, reset=0.05, quit=0.05)
 RIDER = "rider@example.com"
 
 
@@ -192,7 +191,7 @@ async def test_a_refusal_stands_whatever_becomes_of_the_rest_of_its_group(
     trouble: Callable[[Stage], Behaviour],
 ) -> None:
     with SmtpServer(refuse_recipient(550, "5.1.1 No such user"), trouble("data")) as server:
-        async with channel_to(server, SHORT) as channel:
+        async with channel_to(server, impatient("data")) as channel:
             refused = await deliver(channel, envelope(), Gate())
             assert not channel.is_usable
     assert (refused.kind, refused.phase, refused.reply_code) == (Kind.REJECTED, Phase.RCPT, 550)
@@ -204,7 +203,7 @@ async def test_a_break_before_its_end_leaves_the_one_before_accepted(
     trouble: Callable[[Stage], Behaviour], stage: Stage
 ) -> None:
     with SmtpServer(by_address={RIDER: [trouble(stage)], "bad@example.com": [trouble(stage)]}) as server:
-        async with channel_to(server, SHORT) as channel:
+        async with channel_to(server, impatient(stage)) as channel:
             first = channel.begin(envelope("first@example.com"))
             assert await first.is_awaited()
             rider = channel.begin(envelope(RIDER, mail_from="bad@example.com"))
@@ -220,7 +219,7 @@ async def test_a_break_before_its_end_leaves_the_one_before_accepted(
 @pytest.mark.parametrize("vanish", [drop_after_dot, silent_after_dot])
 async def test_what_rode_behind_a_lost_reply_was_never_handed_over(vanish: Callable[[], Behaviour]) -> None:
     with SmtpServer(vanish()) as server:
-        async with channel_to(server, SHORT) as channel:
+        async with channel_to(server, impatient("body")) as channel:
             lost, rider = await both(channel)
     assert (lost.kind, lost.scope) == (Kind.UNCERTAIN, Scope.RECIPIENT)
     assert (rider.kind, rider.scope, rider.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.MAIL)
@@ -239,9 +238,9 @@ async def test_a_word_too_many_is_never_taken_for_the_riders_acceptance() -> Non
 
 async def test_the_time_for_a_reply_begins_when_the_one_before_has_come() -> None:
     """Each takes less than its time-out, all together far more."""
-    patient = Timeouts(mail=0.4, rcpt=0.4, data=0.4, body=0.4, reset=0.4)
+    patient = Timeouts(mail=1.1, rcpt=1.1, data=1.1, body=1.1, reset=1.1)
     stages: tuple[Stage, ...] = ("mail", "rcpt", "data", "body")
-    with SmtpServer(*(slow(0.15, stage) for stage in stages)) as server:
+    with SmtpServer(*(slow(0.4, stage) for stage in stages)) as server:
         async with channel_to(server, patient) as channel:
             first, rider = await both(channel)
     assert first.kind is rider.kind is Kind.ACCEPTED
@@ -279,13 +278,13 @@ async def test_behind_one_that_is_withheld_it_is_not_begun() -> None:
 
 async def test_taking_leave_in_the_middle_it_says_nothing_more() -> None:
     with SmtpServer(silent_at("body")) as server:
-        async with channel_to(server) as channel:
+        async with channel_to(server, Timeouts(quit=600)) as channel:
             first = channel.begin(envelope("first@example.com"))
             assert await first.is_awaited()
             rider = channel.begin(envelope(RIDER))
             first.hand_over()
             await server.reached("body")
-            await asyncio.wait_for(channel.quit(), 1)
+            await asyncio.wait_for(channel.quit(), 30)
             kinds = [(await mail.outcome()).kind for mail in (first, rider)]
     assert kinds == [Kind.UNCERTAIN, Kind.DEFERRED]
     assert server.said("QUIT") == []

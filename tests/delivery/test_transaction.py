@@ -12,7 +12,7 @@ from mailer.delivery.compose import Envelope
 from mailer.delivery.outcome import Kind, Outcome, Phase, Scope
 from mailer.delivery.steps import Timeouts
 from mailer.delivery.wire import CHUNK, wire_format
-from tests.support.smtp_client import CONTENT, Gate, channel_to, deliver, envelope
+from tests.support.smtp_client import CONTENT, Gate, channel_to, deliver, envelope, impatient
 from tests.support.smtp_server import (
     Behaviour,
     SmtpServer,
@@ -40,7 +40,6 @@ from tests.support.smtp_server import (
     unstuffed,
 )
 
-SHORT = Timeouts(mail=0.05, rcpt=0.05, data=0.05, chunk=0.05, body=0.05, reset=0.05, quit=0.05)
 LARGE = CONTENT + b"A line of a long mail.\r\n" * 20_000
 HUGE = CONTENT + b"A line of a very long mail.\r\n" * 600_000  # more than the buffers of both ends hold
 
@@ -129,7 +128,7 @@ async def test_it_sees_a_greylisted_mail_taken_the_second_time() -> None:
 )
 async def test_it_keeps_a_refusal_whatever_becomes_of_the_reset(trouble: Behaviour) -> None:
     with SmtpServer(refuse_recipient(550, "5.1.1 No such user", times=1), trouble) as server:
-        async with channel_to(server, SHORT) as channel:
+        async with channel_to(server, impatient("reset")) as channel:
             refused = await deliver(channel, envelope(), Gate())
             gate = Gate()
             next_one = await deliver(channel, envelope("bob@example.com"), gate)
@@ -158,7 +157,7 @@ async def test_it_blames_the_connection_before_the_dot_and_is_uncertain_after(
 ) -> None:
     gate = Gate()
     with SmtpServer(breaks(stage)) as server:
-        async with channel_to(server, SHORT) as channel:
+        async with channel_to(server, impatient(stage)) as channel:
             outcome = await deliver(channel, envelope(), gate)
             assert not channel.is_usable
     expected = (Kind.UNCERTAIN, Scope.RECIPIENT) if stage == "body" else (Kind.DEFERRED, Scope.CONNECTION)
@@ -203,14 +202,14 @@ async def test_it_is_uncertain_whether_the_server_took_it_or_not(
     vanish: Callable[[bool], Behaviour], accepts: bool
 ) -> None:
     with SmtpServer(vanish(accepts)) as server:
-        outcome = await delivered(server, timeouts=SHORT)
+        outcome = await delivered(server, timeouts=impatient("body"))
     assert (outcome.kind, outcome.is_charged) == (Kind.UNCERTAIN, True)
     assert len(server.accepted) == accepts
 
 
 async def test_it_says_what_it_waited_for() -> None:
     with SmtpServer(silent_at("rcpt")) as server:
-        outcome = await delivered(server, timeouts=SHORT)
+        outcome = await delivered(server, timeouts=impatient("rcpt", seconds=0.05))
     assert outcome.server_response == "No reply to RCPT TO within 0.05 seconds"
 
 
@@ -327,7 +326,7 @@ async def test_what_happens_while_the_journal_is_written_keeps_the_mail_here(sai
 
 
 async def until_closed(channel: SmtpChannel) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while channel.is_usable:  # noqa: ASYNC110 - the server's thread is the one that changes it
             await asyncio.sleep(0.005)
 
@@ -341,7 +340,7 @@ async def test_it_waits_while_the_server_takes_a_huge_mail() -> None:
 async def test_it_gives_up_when_the_server_stops_reading() -> None:
     gate = Gate()
     with SmtpServer(stop_reading_at("data")) as server:
-        async with channel_to(server, SHORT) as channel:
+        async with channel_to(server, impatient("chunk", seconds=0.05)) as channel:
             outcome = await deliver(channel, envelope(content=HUGE), gate)
     assert (outcome.kind, outcome.scope, outcome.phase) == (Kind.DEFERRED, Scope.CONNECTION, Phase.DATA)
     assert outcome.server_response == "The server took nothing of the mail for 0.05 seconds"
@@ -458,6 +457,6 @@ async def test_it_takes_leave_once_and_is_of_no_more_use() -> None:
 @pytest.mark.parametrize("behaviour", [silent_at("quit"), close_at("quit"), garbage_at("quit")])
 async def test_it_leaves_a_server_that_does_not_say_goodbye(behaviour: Behaviour) -> None:
     with SmtpServer(behaviour) as server:
-        async with channel_to(server, SHORT) as channel:
+        async with channel_to(server, impatient("quit", seconds=0.05)) as channel:
             await channel.quit()
             assert not channel.is_usable

@@ -56,7 +56,7 @@ def certificate(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 
 def entry(server: SmtpServer, **fields: Any) -> Server:
-    return Server("127.0.0.1", server.port, **{"timeout": 2.0, **fields})
+    return Server("127.0.0.1", server.port, **fields)
 
 
 async def failure(server: Server) -> ConnectFailed:
@@ -236,7 +236,7 @@ async def test_it_tells_where_there_is_no_way_to_log_in(server: SmtpServer) -> N
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_it_tells_of_a_refused_connection(host: str) -> None:
-    server = Server(host, free_port(), timeout=2.0)
+    server = Server(host, free_port())
     failed = await failure(server)
     assert str(failed) == f"Connection refused by {host}:{server.port}"
     assert (failed.outcome.kind, failed.outcome.scope, failed.outcome.phase) == (

@@ -15,6 +15,13 @@ from tests.support.smtp_server import SmtpServer
 
 CONTENT = b"Message-ID: <1@example.com>\r\nSubject: Hello\r\n\r\nGood morning\r\n"
 
+MOMENT = 0.5  # seconds, in which whoever replies at all has replied, on a busy machine too
+
+
+def impatient(*steps: str, seconds: float = MOMENT) -> Timeouts:
+    """Little patience where the server is to fall silent, and none of it lost where it is to reply."""
+    return Timeouts(**dict.fromkeys(steps, seconds))
+
 
 def envelope(
     rcpt_to: str = "ann@example.com", content: bytes = CONTENT, mail_from: str = "news@example.com"
