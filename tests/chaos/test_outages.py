@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.models import Attempt, Mailing
+from mailer.models import Attempt, Mailing, Worker
 from mailer.rates import SECOND, Rate
 from mailer.throttling import set_rate
 from tests.chaos.support.accept_log import AcceptLog
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 CONNECTIONS = 10
 PACE = 0.05  # seconds a mail: 200 a second over all connections
-LIMIT = 500  # mails a second, of which the server could take twice as many
 WARMING_UP = 1.5  # seconds
 
 
@@ -65,7 +64,8 @@ def test_a_database_that_crashes_loses_and_doubles_nothing(
     found.assert_clean()
     assert found.uncertain == 0
     assert charged(mailing) == 0
-    assert max(without_ledger) <= 2 * CONNECTIONS
+    # What the leash lets out before the ledger is heard again, and what was on the wire when the last was heard.
+    assert max(without_ledger) <= 3 * CONNECTIONS
 
 
 @once
@@ -77,15 +77,16 @@ def test_a_redis_that_is_frozen_and_then_gone_takes_nothing_of_the_rate(
     sizes: Sizes,
     report: Report,
 ) -> None:
-    mailing = launched(int(LIMIT * (WARMING_UP + sizes.look + sizes.outage + sizes.look)))
-    set_rate(mailing.owner, Rate(LIMIT, SECOND), mailing)
+    limit = sizes.limit
+    mailing = launched(int(limit * (WARMING_UP + sizes.look + sizes.outage + sizes.look)))
+    set_rate(mailing.owner, Rate(limit, SECOND), mailing)
     redis = OwnRedis(tmp_path_factory.mktemp("own-redis"))
     with (
-        Sink(log.path, Plan(SEED, pace=CONNECTIONS / LIMIT / 2)) as sink,
+        Sink(log.path, Plan(SEED, pace=CONNECTIONS / limit / 2)) as sink,
         Senders(tmp_path, sink.port, CONNECTIONS, {"REDIS_URL": redis.url}) as senders,
     ):
         process = senders.watch()
-        log.wait_for(int(LIMIT * WARMING_UP))
+        log.wait_for(int(limit * WARMING_UP))
         before = rate(log, sizes.look)
         with redis.frozen():
             frozen = rate(log, sizes.outage / 2)
@@ -96,19 +97,19 @@ def test_a_redis_that_is_frozen_and_then_gone_takes_nothing_of_the_rate(
         terminate(process)
     redis.stop()
     found = compare(mailing, log)
-    rates = f"{before:.0f}, {frozen:.0f}, {gone:.0f}, {after:.0f} of {LIMIT} mails/s, {charged(mailing)} charged"
+    rates = f"{before:.0f}, {frozen:.0f}, {gone:.0f}, {after:.0f} of {limit} mails/s, {charged(mailing)} charged"
     report.add(f"Redis frozen, then gone, for {sizes.outage / 2:g} s each", found, 0, rates)
     found.assert_clean()
     assert found.uncertain == 0
     assert charged(mailing) == 0
-    assert min(frozen, gone) >= sizes.rate_kept * LIMIT
+    assert min(frozen, gone) >= sizes.rate_kept * min(sizes.limit, before, after)
 
 
 @once
 def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
     launched: Callable[[int], Mailing], log: AcceptLog, tmp_path: Path, sizes: Sizes, report: Report
 ) -> None:
-    mailing = launched(sizes.crowd)
+    mailing = launched(3 * sizes.crowd)  # so that it is not over before the cut
     with (
         Sink(log.path, Plan(SEED, pace=PACE)) as sink,
         Proxy(sink.port) as proxy,
@@ -117,7 +118,7 @@ def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
         process = senders.watch()
         log.wait_for(sizes.crowd // 4)
         proxy.cut()
-        time.sleep(0.5)  # all connections find out, and open the breaker
+        wait_until(Worker.objects.exclude(trouble="").exists)  # the breaker is open
         before = proxy.connections
         time.sleep(sizes.outage)
         connects = proxy.connections - before

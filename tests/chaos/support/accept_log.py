@@ -30,7 +30,7 @@ class AcceptLog:
                 self._take(*line.split(" "))
         return self.accepted.total()
 
-    def wait_for(self, total: int, most: float = 60.0) -> None:
+    def wait_for(self, total: int, most: float = 180.0) -> None:
         """Until so many mails have been taken. Raises AssertionError when that takes too many seconds."""
         deadline = time.monotonic() + most
         while self.look() < total:

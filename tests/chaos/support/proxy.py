@@ -64,6 +64,8 @@ class Proxy:
             return
         there, here = await asyncio.open_connection("127.0.0.1", self._target_port)
         self._writers |= {writer, here}
+        if self.is_cut:  # since it was asked for
+            self._reset_all()
         try:
             await asyncio.gather(self._pass_on(reader, here), self._pass_on(there, writer))
         finally:

@@ -25,6 +25,7 @@ class Sizes:
     restarts: int
     outage: float
     look: float  # at a rate
+    limit: int  # mails a second, of which the mail server could take twice as many
     rate_kept: float  # the part of the rate that must be left while Redis is away; a short look is noisy, and CI busy
     at_once: int  # mailings in a round of races, each of which is stopped: a third of them in each way
     rounds: int
@@ -43,6 +44,7 @@ FULL = Sizes(
     restarts=5,
     outage=60.0,
     look=5.0,
+    limit=500,
     rate_kept=0.95,
     at_once=150,
     rounds=2 if IS_SQLITE else 4,
@@ -60,6 +62,7 @@ SHORT = Sizes(
     restarts=1,
     outage=3.0,
     look=1.5,
+    limit=200,  # what a busy machine can do too
     rate_kept=0.5,
     at_once=30,
     rounds=1,
