@@ -118,7 +118,7 @@ def killed_at(place: str, senders: Senders, stopping: AcceptLog | None = None, t
         stopping.wait_for(taken)
         wait_until(lambda: Delivery.objects.filter(state="sending").count() > IN_HAND)  # there is more to release
         process.terminate()
-    assert process.wait(30) == -signal.SIGKILL, senders.said
+    assert process.wait(60) == -signal.SIGKILL, senders.said
 
 
 def test_every_place_has_its_case() -> None:

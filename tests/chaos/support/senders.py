@@ -78,7 +78,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
-def terminate(process: subprocess.Popen[bytes], most: float = 30.0) -> float:
+def terminate(process: subprocess.Popen[bytes], most: float = 60.0) -> float:
     """Ask it to stop; how many seconds that took. Raises AssertionError where it does not end well."""
     asked_at = time.monotonic()
     process.terminate()
