@@ -37,7 +37,7 @@ def accepted_by(server: SmtpServer) -> Counter[str]:
     return Counter(mail.rcpt_to for mail in server.accepted)
 
 
-async def until(condition: Callable[[], Any], most: float = 15.0) -> None:
+async def until(condition: Callable[[], Any], most: float = 60.0) -> None:
     """Wait for what the database will say."""
     async with asyncio.timeout(most):
         while not await condition():  # noqa: ASYNC110 - another process or thread may be the one that changes it

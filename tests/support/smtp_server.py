@@ -170,6 +170,16 @@ def slow(seconds: float, stage: Stage = "body", times: int | None = None) -> Beh
     return Behaviour(stage, act, accepts=True, times=times)
 
 
+def held_until(event: threading.Event, stage: Stage = "rcpt") -> Behaviour:
+    """Behaves, but not before the test lets it."""
+
+    async def act(session: Session) -> str:
+        assert await asyncio.to_thread(event.wait, 60)
+        return session.ordinary_reply(stage)
+
+    return Behaviour(stage, act)
+
+
 def greylist(code: int = 450, text: str = "4.7.1 Greylisted, try again later") -> Behaviour:
     """Defers each recipient the first time."""
     seen: set[str] = set()
