@@ -126,7 +126,7 @@ def test_racing_workers_do_not_exceed_it(newcomer: User) -> None:
     claims: list[int] = []
 
     def claim(worker: int) -> None:
-        together.wait(10)
+        together.wait(30)
         claims.extend(claim.delivery_id for claim in taken_by(worker, 5))
         connection.close()
 
@@ -134,7 +134,7 @@ def test_racing_workers_do_not_exceed_it(newcomer: User) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(30)
     assert len(claims) == 5
 
 

@@ -70,7 +70,7 @@ async def running(line: Line, clock: Clock, jitter: float = 0.5) -> AsyncIterato
 
 
 async def closed(breaker: Breaker) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while breaker.is_open:  # noqa: ASYNC110 - nothing but these tests waits for it
             await asyncio.sleep(0)
 
@@ -258,7 +258,7 @@ async def test_it_keeps_an_unused_connection_for_a_moment_only(monkeypatch: pyte
         breaker.trip("Connection refused")
         clock.wake.release()
         await closed(breaker)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await line.opened[0].left.wait()
         assert breaker.take_connection() is None
 

@@ -112,13 +112,13 @@ async def test_it_is_closed_once_what_runs_there_is_done_though_that_waits_for_t
 
     def change() -> None:
         has_begun.set()
-        may_go_on.wait(10)
+        may_go_on.wait(30)
         async_to_sync(tell)()
 
     changing = asyncio.create_task(database(change))
     await asyncio.to_thread(has_begun.wait)
     changing.cancel()
     threading.Timer(0.05, may_go_on.set).start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await database.close()
     assert told == ["committed"]

@@ -38,7 +38,7 @@ def launched(owner: User) -> Mailing:
 
 
 async def all_go_out_at_the_next_run(mailing: Mailing, server: SmtpServer) -> None:
-    await asyncio.wait_for(send(), 10)
+    await asyncio.wait_for(send(), 30)
     assert list(accepted_by(server).values()) == [1] * MAILS
     assert await sync_to_async(counted)(mailing) == {"sent": MAILS} == await sync_to_async(really_counted)(mailing)
 
@@ -54,7 +54,7 @@ async def test_a_journal_that_cannot_be_written_lets_nothing_be_handed_over(
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "handing_over", full)
         with pytest.raises(JournalUnwritable):
-            await asyncio.wait_for(send(), 10)
+            await asyncio.wait_for(send(), 30)
     assert server.accepted == []
     assert not await Attempt.objects.aexists()
     await all_go_out_at_the_next_run(mailing, server)
@@ -67,7 +67,7 @@ async def test_a_reply_that_the_journal_cannot_take_is_in_the_ledger(
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "reply", full)
         with pytest.raises(JournalUnwritable):
-            await asyncio.wait_for(send(), 10)
+            await asyncio.wait_for(send(), 30)
     assert 0 < len(server.accepted) < MAILS
     assert await Attempt.objects.filter(status="success").acount() == len(server.accepted)
     await all_go_out_at_the_next_run(mailing, server)
@@ -80,7 +80,7 @@ async def test_what_was_claimed_when_a_bug_struck_goes_back(
     with monkeypatch.context() as patch:
         patch.setattr("mailer.delivery.claimer.load_composers", lambda _mailings: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(send(), 10)
+            await asyncio.wait_for(send(), 30)
     await all_go_out_at_the_next_run(mailing, server)
 
 
@@ -97,6 +97,6 @@ async def test_a_claim_whose_answer_was_lost_at_the_end_goes_back(
     mailing = await sync_to_async(launched)(owner)
     with monkeypatch.context() as patch:
         patch.setattr(Worker, "claim", lost)
-        await asyncio.wait_for(send(Until.STOPPED, stop=stop), 20)
+        await asyncio.wait_for(send(Until.STOPPED, stop=stop), 30)
     assert (await sync_to_async(counted)(mailing))["sending"] > 0
     await all_go_out_at_the_next_run(mailing, server)

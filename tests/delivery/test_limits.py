@@ -102,7 +102,7 @@ def test_it_takes_what_may_go_within_a_second_and_says_when(mailing: Mailing, ow
     gaps = [after.not_before - before.not_before for before, after in pairwise(tokens)]
     assert gaps == pytest.approx([1 / 40] * len(gaps), abs=1e-5)
     assert tokens[0].not_after - tokens[0].not_before == pytest.approx(VALID)
-    assert tokens[-1].not_before == pytest.approx(seconds() + AHEAD, abs=2)
+    assert tokens[-1].not_before == pytest.approx(seconds() + AHEAD, abs=10)
     assert counted(mailing) == {"sending": len(claims), "queued": 200 - len(claims)}
 
 
@@ -233,7 +233,7 @@ def test_a_token_of_two_limits_is_good_in_both(mailing: Mailing, owner: User) ->
     set_rate(owner, Rate(10, 1), mailing)
     claims = taken_by(a_worker(), 250)
     assert all(claim.token and claim.token.not_before < claim.token.not_after for claim in claims)
-    assert max(claim.token.not_before for claim in claims if claim.token) == pytest.approx(seconds() + AHEAD, abs=2)
+    assert max(claim.token.not_before for claim in claims if claim.token) == pytest.approx(seconds() + AHEAD, abs=10)
 
 
 @pytest.mark.django_db

@@ -43,10 +43,10 @@ def watching(folder: Path, server: SmtpServer, n: int) -> Iterator[list[Popen[st
         yield senders
         for sender in senders:
             sender.terminate()
-            sender.communicate(timeout=30)
+            sender.communicate(timeout=60)
 
 
-def until(condition: object, most: float = 60.0) -> None:
+def until(condition: object, most: float = 120.0) -> None:
     deadline = time.monotonic() + most
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
@@ -78,12 +78,13 @@ def test_a_mailing_of_ten_does_not_wait_behind_a_large_one(owner: User, stranger
 
 
 def test_they_share_the_work_and_mail_everybody_once(owner: User, tmp_path: Path) -> None:
-    make_crowd(owner, 600)
-    with SmtpServer(slow(0.03)) as server, watching(tmp_path, server, 3):
+    """One that comes two seconds late, on a busy machine, gets its part of the other three seconds."""
+    make_crowd(owner, 1500)
+    with SmtpServer(slow(0.05)) as server, watching(tmp_path, server, 3):
         mailing = started(owner)
         until(lambda: is_over(mailing))
     assert set(accepted_by(server).values()) == {1}
-    assert counted(mailing) == {"sent": 600} == really_counted(mailing)
+    assert counted(mailing) == {"sent": 1500} == really_counted(mailing)
     by_worker = Counter(dict(mailing.attempt_counts.values_list("worker", "n")))
     assert len(by_worker) == 3
     assert min(by_worker.values()) > 60

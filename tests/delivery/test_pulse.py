@@ -43,10 +43,10 @@ class Patient:
         return self.heard
 
     async def answer(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self._answer.wait()
 
-    async def ask(self, seconds: float = 10) -> None:
+    async def ask(self, seconds: float = 30) -> None:
         self.expect()
         async with asyncio.timeout(seconds):
             while not self._answer.is_set():
@@ -110,7 +110,7 @@ async def test_a_broken_connection_leaves_the_loop_as_it_was(proxy: DatabaseProx
             await asyncio.to_thread(proxy.cut)
             await asyncio.sleep(0.05)
             for _connection in range(4):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     reader, writer = await asyncio.open_connection("127.0.0.1", port)
                     assert await reader.readline() == b"220 here\r\n"
                     writer.close()

@@ -160,7 +160,7 @@ async def test_without_room_on_the_leash_nothing_is_handed_over(tmp_path: Path) 
     with SmtpServer() as server:
         sending = asyncio.create_task(desk.sent(server, *claims(3)))
         for n in range(1, 4):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while len(server.accepted) < n:  # noqa: ASYNC110 - the server's thread is the one that changes it
                     await asyncio.sleep(0.005)
             await asyncio.sleep(0.03)

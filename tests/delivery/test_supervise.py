@@ -59,7 +59,7 @@ async def test_a_worker_that_was_swept_hands_nothing_more_over(owner: User, site
         await until(lambda: Worker.objects.aexists())
         await Worker.objects.aupdate(swept_at=await sync_to_async(db_now)())
         with pytest.raises(LeaseLost):
-            await asyncio.wait_for(running, 15)
+            await asyncio.wait_for(running, 30)
         assert len(server.accepted) < 300
 
 

@@ -42,7 +42,7 @@ def held_elsewhere(lock: Callable[[], object]) -> Iterator[None]:
 
     holder = threading.Thread(target=done_and_closed, args=(hold,))
     holder.start()
-    assert is_held.wait(10)
+    assert is_held.wait(30)
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '1s'")
     try:
