@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,5 +42,5 @@ def test_white_space_in_the_text_does_not_make_a_large_file_dear() -> None:
     file = (b"A" * 76 + b"\r\n") * 130_000
     body = b"Two  blanks \r\n\tand a tab\r\n" * 50 + file
     assert relaxed_body(body) == plainly_relaxed(body)
-    relaxed, hashed = cheapest(lambda: relaxed_body(body)), cheapest(lambda: sha256(body))
-    assert relaxed < 3 * hashed
+    relaxed, looked_through = cheapest(lambda: relaxed_body(body)), cheapest(lambda: re.sub(rb"[ \t]+", b" ", body))
+    assert relaxed < looked_through / 2  # a fifth is usual
