@@ -69,8 +69,6 @@ class DatabaseProxy:
             to_server.transport.abort()
             return
         self._writers |= {writer, to_server}
-        if self._is_cut:  # since it was asked for
-            await self._abort_all()
         is_losing = asyncio.Event()
 
         async def upwards() -> None:

@@ -372,6 +372,8 @@ class SmtpServer:
             session.end(reply)
 
     async def _hang_up(self) -> None:
+        for _turn in range(3):  # whoever was let in a moment ago is a session by then
+            await asyncio.sleep(0)
         for session in self.sessions:
             session.reset()
         await asyncio.gather(*(session.gone.wait() for session in self.sessions))
