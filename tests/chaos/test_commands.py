@@ -20,6 +20,7 @@ from tests.chaos.support.people import delete_recipient
 from tests.chaos.support.report import Report
 from tests.support.engine import send
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
+from tests.support.pool import patient_pool
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +43,7 @@ def test_fifty_at_once_start_one_run(owner: User, report: Report) -> None:
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(AT_ONCE) as people:
+    with patient_pool(), ThreadPoolExecutor(AT_ONCE) as people:
         started = sum(people.map(press_send, range(AT_ONCE)))
     run_schedule()
     report.add(f"{AT_ONCE} people press Send at once", also=f"{started} run")

@@ -26,6 +26,7 @@ from mailer.models import AuditEntry, Decision, Delivery, Mailing, MailingConten
 from tests.support.choices import choose
 from tests.support.engine import accepted_by, send
 from tests.support.mailings import counted, make_crowd, make_mailing, really_counted
+from tests.support.pool import patient_pool
 from tests.support.results import (
     ACCEPTED,
     DEFERRED,
@@ -57,7 +58,7 @@ def at_once(act: Callable[[], Any]) -> Counter[Any]:
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with patient_pool(), ThreadPoolExecutor(AT_ONCE) as threads:
         return Counter(threads.map(once, range(AT_ONCE)))
 
 
