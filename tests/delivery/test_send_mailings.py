@@ -33,6 +33,8 @@ from tests.support.sweeping import sweep_after_long_silence
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pipelining")]
 
+IN_HAND = 5  # as many as it has connections
+
 
 def launched(owner: User, n: int) -> Mailing:
     make_crowd(owner, n)
@@ -213,10 +215,10 @@ def test_one_that_was_stopped_and_given_up_hands_nothing_over_when_it_wakes_up(o
         ended_at_last(process),
     ):
         wait_until(lambda: len(server.accepted) > 20)
-        freeze_between_transactions(process)
+        freeze_with_mails_in_hand(process)
         sweep_after_long_silence(tmp_path / "journal", socket.gethostname())
         given_up = Delivery.objects.filter(state="uncertain").count()
-        assert given_up >= 5
+        assert given_up >= IN_HAND
         time.sleep(TRUSTED_FOR + 0.1)  # what it saw last must be old, as after any real sleep
         woken_at = time.time()
         process.send_signal(signal.SIGCONT)
@@ -230,6 +232,15 @@ def test_one_that_was_stopped_and_given_up_hands_nothing_over_when_it_wakes_up(o
     assert [mail for mail in server.accepted if mail.rcpt_to in sent_before and mail.at > woken_at] == []
     assert counted(mailing) == {"sent": 500}
     assert [check for check in audit_mailing(mailing.pk) if not check.ok] == []
+
+
+def freeze_with_mails_in_hand(process: Popen[str]) -> None:
+    """Not right after it has recorded all that it had, and before it claims more."""
+    freeze_between_transactions(process)
+    while Delivery.objects.filter(state="sending").count() < IN_HAND:
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        freeze_between_transactions(process)
 
 
 def test_the_console_backend_prints_the_mail(owner: User, tmp_path: Path) -> None:
