@@ -72,8 +72,8 @@ class Looker:
 def step_of(frame: FrameType | None) -> str:
     """The step that the innermost of the engine's frames belongs to."""
     while frame is not None:
-        path = frame.f_code.co_filename
-        if path.startswith(ENGINE) and (step := STEP_OF.get(Path(path).stem)):
+        path, is_import = frame.f_code.co_filename, frame.f_code.co_name == "<module>"
+        if path.startswith(ENGINE) and not is_import and (step := STEP_OF.get(Path(path).stem)):
             return step
         frame = frame.f_back
     return WAITING

@@ -27,6 +27,7 @@ def _table(seconds: dict[str, dict[str, float]], mails: int, lasted: float) -> s
         figures = (seconds.get(thread, {}).get(step, 0.0) / mails * 1e6 for thread in ("loop", *DATABASE_THREADS))
         lines.append(f"| {step} | {' | '.join(f'{figure:.1f}' for figure in figures)} |")
     lines.append(
-        f"\n{mails:,} mails, {lasted / mails * 1e6:.0f} µs of the clock for each; start and end count as waiting."
+        f"\n{mails:,} mails, {lasted / mails * 1e6:.0f} µs of the clock for each. The command's start and end"
+        " are in too: as waiting, and as its first look at the schedule."
     )
     return "\n".join(lines)
