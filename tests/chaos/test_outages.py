@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.models import Attempt, Mailing, Worker
+from mailer.models import Attempt, Mailing
 from mailer.rates import SECOND, Rate
 from mailer.throttling import set_rate
 from tests.chaos.support.accept_log import AcceptLog
@@ -117,9 +117,8 @@ def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
     ):
         process = senders.watch()
         log.wait_for(sizes.crowd // 4)
-        proxy.cut()
-        wait_until(Worker.objects.exclude(trouble="").exists)  # the breaker is open
         before = proxy.connections
+        proxy.cut()
         time.sleep(sizes.outage)
         connects = proxy.connections - before
         proxy.mend()
@@ -131,7 +130,7 @@ def test_a_mail_server_that_refuses_is_asked_seldom_and_charges_nobody(
     found.assert_clean()
     assert found.uncertain <= CONNECTIONS  # the mails whose reply the cut has swallowed
     assert charged(mailing) == 0
-    assert connects <= 10
+    assert connects <= CONNECTIONS + 10  # each may try once before the breaker opens
 
 
 @full_only
