@@ -68,14 +68,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "core.preferences.PreferencesMiddleware",
+    "core.preferences.preferences_middleware",
     "core.middleware.PermissionsMiddleware",
     "core.middleware.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "core.middleware.MethodMiddleware",
+    "core.middleware.method_middleware",
 ]
 
 ROOT_URLCONF = "asgi_project.urls"

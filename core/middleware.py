@@ -3,13 +3,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import markcoroutinefunction
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, HttpResponseNotFound
 from django.shortcuts import render
+from django.utils.decorators import async_only_middleware
 from django.utils.deprecation import MiddlewareMixin
 from servestatic.middleware import ServeStaticMiddleware
 from servestatic.responders import MissingFileError
+
+Answering = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 class StaticFilesMiddleware(ServeStaticMiddleware):
@@ -43,21 +45,17 @@ class SignedInMiddleware(LoginRequiredMiddleware):
         return super().handle_no_permission(request, view_func)
 
 
-class MethodMiddleware:
+@async_only_middleware
+def method_middleware(get_response: Answering) -> Answering:
     """A page for a person who opens an address that takes forms alone: Django's answer is empty."""
 
-    async_capable = True
-    sync_capable = False
-
-    def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
-        self._get_response = get_response
-        markcoroutinefunction(self)
-
-    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = await self._get_response(request)
+    async def answer(request: HttpRequest) -> HttpResponseBase:
+        response = await get_response(request)
         is_a_persons = "text/html" in request.headers.get("Accept", "")
         if isinstance(response, HttpResponseNotAllowed) and is_a_persons:
             page = render(request, "405.html", status=405)
             page["Allow"] = response["Allow"]
             return page
         return response
+
+    return answer

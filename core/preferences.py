@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
-from asgiref.sync import markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
+from django.utils.decorators import async_only_middleware
 
+from core.middleware import Answering
 from core.models import User
 
 
@@ -34,23 +35,19 @@ def in_language_of(email: str) -> AbstractContextManager[None]:
     return translation.override(spoken if is_spoken(spoken) else translation.get_language())
 
 
-class PreferencesMiddleware:
+@async_only_middleware
+def preferences_middleware(get_response: Answering) -> Answering:
     """A signed-in user's language and time zone, while their request is answered. Loads the user, in one hop."""
 
-    async_capable = True
-    sync_capable = False
-
-    def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
-        self._get_response = get_response
-        markcoroutinefunction(self)
-
-    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    async def answer(request: HttpRequest) -> HttpResponseBase:
         user = await sync_to_async(_signed_in)(request)
         if user is not None and is_spoken(user.language):
             translation.activate(user.language)  # LocaleMiddleware, which is around this one, names it in the answer
             request.LANGUAGE_CODE = translation.get_language()
         with timezone.override(zone_of(user) if user else None):
-            return await self._get_response(request)
+            return await get_response(request)
+
+    return answer
 
 
 def _signed_in(request: HttpRequest) -> User | None:

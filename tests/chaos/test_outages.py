@@ -102,7 +102,7 @@ def test_a_redis_that_is_frozen_and_then_gone_takes_nothing_of_the_rate(
     found.assert_clean()
     assert found.uncertain == 0
     assert charged(mailing) == 0
-    assert min(frozen, gone) >= sizes.rate_kept * min(sizes.limit, before, after)
+    assert min(frozen, gone) >= sizes.rate_kept * min(limit, before)
 
 
 @once
