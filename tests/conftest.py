@@ -28,7 +28,7 @@ from tests.support.servers import (
 )
 
 if TYPE_CHECKING:
-    from django.test import AsyncClient
+    from django.test import AsyncClient, Client
 
     from core.models import User
     from tests.support.smtp_server import SmtpServer
@@ -172,6 +172,13 @@ def manager(make_user: Callable[..., User]) -> User:
 @pytest.fixture
 def superuser(make_user: Callable[..., User]) -> User:
     return make_user("superuser@example.com", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def page(owner: User, client: Client) -> Client:
+    """A browser in which the owner is signed in."""
+    client.force_login(owner)
+    return client
 
 
 @pytest.fixture

@@ -27,12 +27,6 @@ def message(owner: User) -> Message:
     return Message.objects.create(owner=owner, **TYPED)
 
 
-@pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
 def upload(page: Client, message: Message, *files: tuple[str, bytes]) -> Any:
     sent = [SimpleUploadedFile(name, data) for name, data in files]
     return page.post(f"/messages/{message.pk}/attachments/", {"files": sent, "fragment": "1"})

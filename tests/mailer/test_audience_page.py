@@ -12,12 +12,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
 def mailing(owner: User) -> Mailing:
     make_crowd(owner, 120)
     mailing = make_mailing(owner)

@@ -39,12 +39,6 @@ def mailing(owner: User) -> Mailing:
     return mailing
 
 
-@pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
 def text_of(client: Client, path: str) -> str:
     response = client.get(path, follow=True)
     assert response.status_code == 200

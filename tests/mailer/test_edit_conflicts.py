@@ -38,12 +38,6 @@ def mailing(owner: User, recipient: Recipient) -> Mailing:
     return make_mailing(owner)
 
 
-@pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
 def shown(response: Any) -> dict[str, Any]:
     """What the form that came back holds."""
     assert response.status_code == 409

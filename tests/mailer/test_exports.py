@@ -30,12 +30,6 @@ NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
 def mailing(owner: User) -> Mailing:
     """To Ana, deferred and then accepted; to Ben, deferred; to Ivan, to be tried."""
     make_recipients(owner, ANA, BEN, IVAN)

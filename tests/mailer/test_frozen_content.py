@@ -18,12 +18,6 @@ BODY = '<p>Dear {{ recipient.full_name | default: "friend" }}</p><img src="cid:a
 
 
 @pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
 def mailing(owner: User, settings: Any) -> Mailing:
     """Launched; its message and the site's sender have been changed since."""
     make_recipients(owner, "ana@example.org")

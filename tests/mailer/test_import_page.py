@@ -16,12 +16,6 @@ PAGE = "/recipients/import/"
 
 
 @pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
 def recipient(owner: User) -> Recipient:
     return make_recipients(owner, "ana@example.com")[0]
 

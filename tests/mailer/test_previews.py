@@ -31,12 +31,6 @@ def message(owner: User) -> Message:
     return Message.objects.create(owner=owner, kind="html", subject="Hi {{ recipient.full_name }}", body=BODY)
 
 
-@pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
 def test_it_shows_what_is_saved_to_whom_one_chooses(page: Client, message: Message, ana: Recipient) -> None:
     path = f"/messages/{message.pk}/preview/"
     assert '<p style="color: red;">Dear Ana</p>' in page.get(path, {"recipient": str(ana.pk)}).content.decode()

@@ -26,12 +26,6 @@ def mailing(owner: User) -> Mailing:
     return make_mailing(owner)
 
 
-@pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
 def text_of(client: Client, path: str) -> str:
     response = client.get(path)
     assert response.status_code == 200

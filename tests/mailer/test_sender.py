@@ -45,12 +45,6 @@ def mailing(owner: User) -> Mailing:
     return make_mailing(owner)
 
 
-@pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
 def form_of(mailing: Mailing, **fields: str) -> dict[str, Any]:
     window = {"starts_at": "2031-01-01T09:00", "ends_at": "2031-01-02T09:00"}
     return {"message": mailing.message_id, "audience": "everyone", **window, **fields}

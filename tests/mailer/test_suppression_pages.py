@@ -26,12 +26,6 @@ LIST, ADD = "/suppressions/", "/suppressions/add/"
 
 
 @pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
-@pytest.fixture
 def mailing(owner: User) -> Mailing:
     make_recipients(owner, ANA, BEN)
     return change_status(make_mailing(owner).pk, "start", owner)

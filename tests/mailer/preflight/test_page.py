@@ -46,12 +46,6 @@ def mailing(owner: User) -> Mailing:
     return make_mailing(owner, body=GOOD)
 
 
-@pytest.fixture
-def page(owner: User, client: Client) -> Client:
-    client.force_login(owner)
-    return client
-
-
 def shown(page: Client, mailing: Mailing, action: str = "start") -> Any:
     response = page.get(f"/mailings/{mailing.pk}/{action}/")
     assert response.status_code == 200
